@@ -1,0 +1,158 @@
+//! A document as S3 holds it: the spec's media asset, and under one key of its own what the scribe knows of it.
+//!
+//! Other programs write assets too. What they put there and we do not know is carried along untouched; an asset
+//! without the scribe's key is a person's save of unknown base.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::blocks::{Manifest, PLACEHOLDER, escape_inline};
+use crate::ids::{AssetId, ConversationId};
+use crate::record::Record;
+use crate::style::Style;
+
+/// The version of [`ScribeState`]'s shape.
+pub const SCRIBE_SCHEMA: u32 = 1;
+
+/// The spec's media asset.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct MediaAsset {
+    /// Its id, a UUID.
+    pub id: AssetId,
+    /// Always `text` for documents.
+    pub media_type: String,
+    /// The document's title.
+    pub title: String,
+    /// The document: Markdown.
+    pub content: String,
+    /// ISO 8601.
+    pub created_at: String,
+    /// ISO 8601.
+    pub updated_at: String,
+    /// What is known of it.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// What the scribe knows of it. Readers of the API do not see it.
+    #[serde(rename = "_scribe", default, skip_serializing_if = "Option::is_none")]
+    pub scribe: Option<ScribeState>,
+    /// What other programs put there.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl std::fmt::Debug for MediaAsset {
+    /// Leaves the document out: what is printed may reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MediaAsset({}, {} bytes)", self.id, self.content.len())
+    }
+}
+
+/// The spec's metadata of a document.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Metadata {
+    /// The title, for URLs and file names.
+    #[serde(default)]
+    pub slug: String,
+    /// Where it came from: `conversation`.
+    #[serde(default)]
+    pub source: String,
+    /// `draft`, until a person says otherwise.
+    #[serde(default)]
+    pub status: String,
+    /// Whether the scribe was on when the document was created.
+    #[serde(default)]
+    pub scribe_enabled: bool,
+    /// The conversation that it was started in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<ConversationId>,
+    /// `lore`, `conversation`.
+    #[serde(default)]
+    pub categories: Vec<String>,
+    /// How it is written.
+    #[serde(default)]
+    pub style: Style,
+    /// When the scribe last wrote, ISO 8601.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_scribe_update: Option<String>,
+    /// The turn that it last wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_message_id: Option<String>,
+    /// `realtime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scribe_version: Option<String>,
+    /// What other programs put there.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// What the scribe knows of a document.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ScribeState {
+    /// [`SCRIBE_SCHEMA`] when it was written.
+    pub schema: u32,
+    /// Which turns are in it.
+    pub record: Record,
+    /// Its blocks.
+    pub blocks: Manifest,
+}
+
+/// What a new document is made of.
+#[derive(Debug, Clone)]
+pub struct NewDocument {
+    /// Its id.
+    pub id: AssetId,
+    /// Its title, one line.
+    pub title: String,
+    /// The conversation that it is started in.
+    pub conversation_id: ConversationId,
+    /// How it is written.
+    pub style: Style,
+    /// Now, ISO 8601.
+    pub now: String,
+}
+
+impl MediaAsset {
+    /// A new document, as the spec starts one.
+    #[must_use]
+    pub fn started(new: NewDocument) -> Self {
+        let content = format!("# {}\n\n{PLACEHOLDER}", escape_inline(&new.title));
+        let blocks = Manifest::of_scribe(&content);
+        Self {
+            id: new.id,
+            media_type: "text".into(),
+            title: new.title.clone(),
+            content,
+            created_at: new.now.clone(),
+            updated_at: new.now,
+            metadata: Metadata {
+                slug: slugify(&new.title),
+                source: "conversation".into(),
+                status: "draft".into(),
+                scribe_enabled: true,
+                conversation_id: Some(new.conversation_id),
+                categories: vec!["lore".into(), "conversation".into()],
+                style: new.style,
+                ..Metadata::default()
+            },
+            scribe: Some(ScribeState {
+                schema: SCRIBE_SCHEMA,
+                record: Record::default(),
+                blocks,
+            }),
+            other: Map::new(),
+        }
+    }
+}
+
+/// The title as it stands in URLs and file names; `untitled` where nothing is left of it.
+#[must_use]
+pub fn slugify(title: &str) -> String {
+    let slug = slug::slugify(title);
+    let end = slug.char_indices().nth(80).map_or(slug.len(), |(at, _)| at);
+    let slug = slug[..end].trim_end_matches('-');
+    if slug.is_empty() {
+        "untitled".into()
+    } else {
+        slug.into()
+    }
+}

@@ -1,0 +1,140 @@
+//! What a replaced block must not lose, and what counts as said already.
+//!
+//! Corrections are legitimate: "Saturday, not Friday" removes a Friday. So a number, a name or a link may go if the
+//! turn mentions it, or if one that the turn mentions took its place.
+
+use std::collections::BTreeSet;
+
+use pulldown_cmark::{Event, Parser, Tag};
+
+use crate::blocks::{Document, EXTENSIONS, Kind, plain_text};
+use crate::turn::Turn;
+use crate::words::{self, Bag};
+
+use super::outcome::{Bounds, Refusal};
+
+/// A turn's texts, for looking things up in.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// Both texts in lower case.
+    pub(super) text: String,
+    words: BTreeSet<String>,
+    numbers: BTreeSet<String>,
+    names: BTreeSet<String>,
+}
+
+impl Said {
+    pub(super) fn by(turn: &Turn) -> Self {
+        let both = format!("{}\n\n{}", turn.user_message, turn.assistant_response);
+        Self {
+            text: both.to_lowercase(),
+            words: words::words(&both).into_iter().collect(),
+            numbers: words::numbers(&both),
+            names: words::names(&both),
+        }
+    }
+}
+
+/// What a replace would wrongly lose, if anything.
+pub(super) fn lost(
+    old: &str,
+    new: &str,
+    said: &Said,
+    document: &Document,
+    bounds: &Bounds,
+) -> Option<Refusal> {
+    let (old_plain, new_plain) = (plain_text(old), plain_text(new));
+    let (before, after) = (Bag::of(&old_plain), Bag::of(&new_plain));
+    if before.len() >= bounds.kept_from_words
+        && (after.len() as f64) < before.len() as f64 * bounds.kept_share
+    {
+        return Some(Refusal::Shrinks);
+    }
+    let gone = |old: BTreeSet<String>, new: BTreeSet<String>, mentioned: &dyn Fn(&str) -> bool| {
+        let unexplained = old.difference(&new).filter(|fact| !mentioned(fact)).count();
+        let successors = new.difference(&old).filter(|fact| mentioned(fact)).count();
+        unexplained > successors
+    };
+    let number = |number: &str| said.numbers.contains(number);
+    if gone(words::numbers(&old_plain), words::numbers(&new_plain), &number) {
+        return Some(Refusal::LosesNumber);
+    }
+    // A name at the beginning of a sentence is told from any other word by being a name elsewhere.
+    let mut known = words::names(&plain_text(document.content()));
+    known.extend(said.names.iter().cloned());
+    let names = |text: &str| -> BTreeSet<String> {
+        let capitalised = words::capitalised(text)
+            .into_iter()
+            .map(|name| name.word.to_owned());
+        capitalised.filter(|word| known.contains(word)).collect()
+    };
+    let name = |name: &str| said.words.contains(&name.to_lowercase());
+    if gone(names(&old_plain), names(&new_plain), &name) {
+        return Some(Refusal::LosesName);
+    }
+    let link = |link: &str| said.text.contains(address(link));
+    gone(links(old), links(new), &link).then_some(Refusal::LosesLink)
+}
+
+/// Where the links and images of a text lead.
+pub(super) fn links(markdown: &str) -> BTreeSet<String> {
+    let destination = |event| match event {
+        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+            Some(dest_url.to_lowercase())
+        }
+        _ => None,
+    };
+    Parser::new_ext(markdown, EXTENSIONS)
+        .filter_map(destination)
+        .collect()
+}
+
+/// A link's address as people write it: without the scheme and without the slash at its end.
+pub(super) fn address(link: &str) -> &str {
+    let bare = ["https://", "http://", "mailto:"]
+        .into_iter()
+        .find_map(|scheme| link.strip_prefix(scheme));
+    let bare = bare.unwrap_or(link);
+    bare.strip_prefix("www.").unwrap_or(bare).trim_end_matches('/')
+}
+
+/// Whether the document says already what a new block says. A block that brings a number or a name of its own
+/// says something new, however alike the rest is.
+pub(super) fn is_said(
+    kind: Kind,
+    text: &str,
+    document: &Document,
+    except: Option<&str>,
+    bounds: &Bounds,
+) -> bool {
+    if matches!(kind, Kind::Heading(_) | Kind::Rule) {
+        return false;
+    }
+    let bag = Bag::of(text);
+    if bag.len() < bounds.duplicate_from_words {
+        return false;
+    }
+    let mut brought = words::numbers(text);
+    brought.extend(
+        words::capitalised(text)
+            .into_iter()
+            .map(|name| name.word.to_lowercase()),
+    );
+    document
+        .blocks()
+        .filter(|block| Some(block.id()) != except)
+        .any(|block| {
+            let there = document.text(block);
+            // Texts of very different lengths are not alike, and most blocks need not be looked at closer.
+            if there.len() > text.len() * 2 || text.len() > there.len() * 2 {
+                return false;
+            }
+            Bag::of(there).likeness(&bag) >= bounds.duplicate_likeness && {
+                let all: BTreeSet<String> = words::words(there)
+                    .into_iter()
+                    .chain(words::numbers(there))
+                    .collect();
+                brought.is_subset(&all)
+            }
+        })
+}

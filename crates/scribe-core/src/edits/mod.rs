@@ -1,0 +1,21 @@
+//! From the model's answer to a changed document.
+//!
+//! [`Answer`] is what the model proposes; [`weave()`] decides. A model is a stranger with good manners: most of what
+//! it writes is fine, and nothing it writes is trusted. What can go wrong is a [`Refusal`] for one edit, and a
+//! [`WeaveError`] if nothing is left; the document is then as it was.
+
+mod answer;
+mod elision;
+mod facts;
+mod fragment;
+mod outcome;
+mod splice;
+mod weave;
+
+pub use answer::{Answer, AnswerError, Edit, MAX_EDITS, answer_schema};
+pub use outcome::{Bounds, EditOutcome, Fate, Placed, Refusal, WeaveError, Woven};
+pub(crate) use splice::is_separator;
+pub use weave::weave;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+pub mod asset;
+pub mod blocks;
+pub mod edits;
+pub mod ids;
+pub mod prompt;
+pub mod record;
+pub mod session;
+pub mod style;
+pub mod turn;
+mod words;
+
+pub use asset::{MediaAsset, Metadata, SCRIBE_SCHEMA, ScribeState};
+pub use ids::{AssetId, ConversationId, ConversationKey, IdError, MessageId, TenantId, UserId};
+pub use record::{Record, Standing};
+pub use session::ActiveScribeSession;
+pub use style::Style;
+pub use turn::{ScribeTrigger, Seq, TriggerState, Turn, TurnError};

@@ -1,0 +1,162 @@
+//! The record of the turns that are in a document.
+//!
+//! It lies in the same S3 object as the text, so one conditional PUT commits both or neither. It decides whether
+//! a turn is in the document, and it decides by the turn's id, never by its sequence alone: sequences repeat and
+//! jump when Redis loses its memory, ids do not.
+//!
+//! It is bounded: the last [`WINDOW`] ids of each conversation, in the order in which they were woven, and below
+//! them the *floor*, the highest sequence that was dropped. A turn at or below the floor whose id is not there may
+//! be in the document or not. Nobody can tell, so it is parked for a person to decide, never woven.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ConversationId, MessageId};
+use crate::turn::Seq;
+
+/// How many ids are kept for each conversation.
+pub const WINDOW: usize = 500;
+
+/// Which turns are in the document, for each conversation that writes to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Record {
+    conversations: BTreeMap<ConversationId, Applied>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Applied {
+    /// Oldest first, in the order of weaving: a late turn must not be the first to be forgotten.
+    ids: VecDeque<(MessageId, Seq)>,
+    /// The highest sequence that was dropped from `ids`.
+    #[serde(default)]
+    floor: Seq,
+    /// How many turns were woven in all.
+    #[serde(default)]
+    turns: u64,
+}
+
+/// What the record says of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is in the document.
+    Applied,
+    /// It is not in the document.
+    New {
+        /// A turn that was recorded after it is in the document already.
+        late: bool,
+    },
+    /// It is at or below the floor and its id is not there: it may be in the document or not.
+    Unknowable,
+}
+
+impl Record {
+    /// Where a turn stands.
+    #[must_use]
+    pub fn standing(&self, conversation: &ConversationId, message: &MessageId, seq: Seq) -> Standing {
+        let Some(applied) = self.conversations.get(conversation) else {
+            return Standing::New { late: false };
+        };
+        if applied.ids.iter().any(|(id, _)| id == message) {
+            return Standing::Applied;
+        }
+        if applied.floor >= seq && applied.floor != Seq::default() {
+            return Standing::Unknowable;
+        }
+        Standing::New {
+            late: applied.ids.iter().any(|&(_, other)| other > seq),
+        }
+    }
+
+    /// Adds a turn that is being woven, and forgets the oldest one if the window is full.
+    pub fn add(&mut self, conversation: &ConversationId, message: MessageId, seq: Seq) {
+        self.add_within(WINDOW, conversation, message, seq);
+    }
+
+    fn add_within(&mut self, window: usize, conversation: &ConversationId, message: MessageId, seq: Seq) {
+        let applied = self.conversations.entry(conversation.clone()).or_default();
+        applied.ids.push_back((message, seq));
+        applied.turns += 1;
+        while applied.ids.len() > window {
+            if let Some((_, dropped)) = applied.ids.pop_front() {
+                applied.floor = applied.floor.max(dropped);
+            }
+        }
+    }
+
+    /// How many turns of a conversation are in the document.
+    #[must_use]
+    pub fn turns(&self, conversation: &ConversationId) -> u64 {
+        self.conversations
+            .get(conversation)
+            .map_or(0, |applied| applied.turns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+        text.parse().unwrap()
+    }
+
+    fn check(record: &Record, message: &str, seq: u64, expected: Standing) {
+        assert_eq!(
+            record.standing(&id("c"), &id(message), Seq(seq)),
+            expected,
+            "{message} {seq}"
+        );
+    }
+
+    #[test]
+    fn an_id_decides_whatever_its_sequence() {
+        let mut record = Record::default();
+        check(&record, "m1", 10, Standing::New { late: false });
+        record.add(&id("c"), id("m1"), Seq(10));
+        check(&record, "m1", 10, Standing::Applied);
+        check(&record, "m1", 99, Standing::Applied);
+        check(&record, "m0", 9, Standing::New { late: true });
+        check(&record, "m2", 11, Standing::New { late: false });
+        assert_eq!(
+            record.standing(&id("other"), &id("m1"), Seq(10)),
+            Standing::New { late: false }
+        );
+    }
+
+    #[test]
+    fn below_the_floor_nothing_is_known() {
+        let mut record = Record::default();
+        for (message, seq) in [("m1", 10), ("m2", 20), ("m3", 30)] {
+            record.add_within(2, &id("c"), id(message), Seq(seq));
+        }
+        check(&record, "m1", 10, Standing::Unknowable);
+        check(&record, "m0", 5, Standing::Unknowable);
+        check(&record, "m4", 11, Standing::New { late: true });
+        check(&record, "m2", 20, Standing::Applied);
+        assert_eq!(record.turns(&id("c")), 3);
+    }
+
+    #[test]
+    fn a_late_turn_is_not_the_first_to_be_forgotten() {
+        let mut record = Record::default();
+        for (message, seq) in [("m2", 20), ("m3", 30), ("m1", 10)] {
+            record.add_within(2, &id("c"), id(message), Seq(seq));
+        }
+        check(&record, "m1", 10, Standing::Applied);
+        check(&record, "m2", 20, Standing::Unknowable);
+    }
+
+    #[test]
+    fn it_reads_back_what_it_writes() {
+        let mut record = Record::default();
+        record.add(&id("c"), id("m1"), Seq(1_763_826_000_123_456));
+        let json = serde_json::to_string(&record).unwrap();
+        assert_eq!(
+            json,
+            r#"{"c":{"ids":[["m1",1763826000123456]],"floor":0,"turns":1}}"#
+        );
+        assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
+    }
+}

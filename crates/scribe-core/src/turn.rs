@@ -1,0 +1,274 @@
+//! A turn: a user message and the assistant's answer to it. The unit of everything.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ConversationId, ConversationKey, MessageId};
+
+/// The most bytes that a turn's two texts may have together; more is refused when the turn is recorded.
+pub const MAX_TURN_BYTES: usize = 256 * 1024;
+
+/// When a turn was recorded, in microseconds since 1970 by Redis' clock, made strictly rising within a
+/// conversation. It orders turns as well as the clocks agree; nothing but order depends on it.
+///
+/// It stays below 2^53 until the year 2255, so JSON readers that know only doubles read it right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// In milliseconds since 1970.
+    #[must_use]
+    pub fn as_millis(self) -> u64 {
+        self.0 / 1000
+    }
+}
+
+impl fmt::Display for Seq {
+    /// Sixteen digits, so that keys sort as numbers do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016}", self.0)
+    }
+}
+
+/// A turn, whole.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Which conversation.
+    pub conversation: ConversationKey,
+    /// Its id in the conversation.
+    pub message_id: MessageId,
+    /// Its place in the conversation.
+    pub seq: Seq,
+    /// What the person said.
+    pub user_message: String,
+    /// What the assistant answered.
+    pub assistant_response: String,
+    /// When it was said: ISO 8601, as the caller gave it.
+    pub timestamp: String,
+}
+
+impl fmt::Debug for Turn {
+    /// Names the turn and leaves its texts out: what is printed may reach a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Turn({}/{} seq {})",
+            self.conversation, self.message_id, self.seq.0
+        )
+    }
+}
+
+/// Why two texts are not a turn.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TurnError {
+    /// Both texts are empty or white space.
+    #[error("userMessage and assistantResponse are both empty")]
+    Empty,
+    /// The texts are larger than [`MAX_TURN_BYTES`].
+    #[error(
+        "userMessage and assistantResponse have {bytes} bytes together, at most {MAX_TURN_BYTES} are taken"
+    )]
+    TooLarge {
+        /// How large they are together, in bytes.
+        bytes: usize,
+    },
+}
+
+impl Turn {
+    /// Checks the texts before anything is stored.
+    ///
+    /// # Errors
+    /// [`TurnError`] if there is nothing to write down, or too much.
+    pub fn check_texts(user_message: &str, assistant_response: &str) -> Result<(), TurnError> {
+        let bytes = user_message.len() + assistant_response.len();
+        if bytes > MAX_TURN_BYTES {
+            return Err(TurnError::TooLarge { bytes });
+        }
+        if user_message.trim().is_empty() && assistant_response.trim().is_empty() {
+            return Err(TurnError::Empty);
+        }
+        Ok(())
+    }
+}
+
+/// Where a recorded turn stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TriggerState {
+    /// It waits.
+    Pending,
+    /// An invocation is writing it.
+    Processing,
+    /// It is in the document.
+    Processed,
+    /// It is parked, with a reason, and can be replayed.
+    Failed,
+}
+
+/// A turn as Redis holds it: the spec's `ScribeTrigger`, with what the protocol needs beside it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScribeTrigger {
+    /// Which conversation.
+    pub conversation_id: ConversationId,
+    /// Its id in the conversation.
+    pub message_id: MessageId,
+    /// What the person said.
+    pub user_message: String,
+    /// What the assistant answered.
+    pub assistant_response: String,
+    /// When it was said, ISO 8601.
+    pub timestamp: String,
+    /// Whether it is in the document. Says the same as `state`, in the spec's word.
+    pub processed: bool,
+    /// Its place in the conversation.
+    pub seq: Seq,
+    /// Where it stands.
+    pub state: TriggerState,
+    /// How often an invocation has begun to write it and that attempt counted.
+    #[serde(default)]
+    pub attempts: u32,
+    /// How often a service failed it; such attempts do not count, but the pause grows with them.
+    #[serde(default)]
+    pub service_failures: u32,
+    /// When a service first failed it, in milliseconds since 1970; a turn waits six hours from then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<u64>,
+    /// Why the last attempt failed, or why it is parked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it came after turns that were recorded later than it.
+    #[serde(default)]
+    pub late: bool,
+    /// Whether a copy stands in S3 under `waiting/`, to be removed when the turn is in the document.
+    #[serde(default)]
+    pub waiting: bool,
+    /// When it was recorded, claimed last, and finished: milliseconds since 1970.
+    #[serde(default)]
+    pub times: TurnTimes,
+}
+
+impl fmt::Debug for ScribeTrigger {
+    /// Leaves the texts out: what is printed may reach a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScribeTrigger")
+            .field("conversation_id", &self.conversation_id.as_str())
+            .field("message_id", &self.message_id.as_str())
+            .field("seq", &self.seq.0)
+            .field("state", &self.state)
+            .field("attempts", &self.attempts)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
+}
+
+/// When things happened to a turn, in milliseconds since 1970 by Redis' clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnTimes {
+    /// Stored in Redis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<u64>,
+    /// Taken by an invocation, the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<u64>,
+    /// In the document, or parked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<u64>,
+}
+
+impl ScribeTrigger {
+    /// A fresh trigger for a turn.
+    #[must_use]
+    pub fn pending(turn: &Turn) -> Self {
+        Self {
+            conversation_id: turn.conversation.conversation.clone(),
+            message_id: turn.message_id.clone(),
+            user_message: turn.user_message.clone(),
+            assistant_response: turn.assistant_response.clone(),
+            timestamp: turn.timestamp.clone(),
+            processed: false,
+            seq: turn.seq,
+            state: TriggerState::Pending,
+            attempts: 0,
+            service_failures: 0,
+            failing_since: None,
+            reason: None,
+            late: false,
+            waiting: false,
+            times: TurnTimes::default(),
+        }
+    }
+
+    /// The turn it is about. Redis keys carry the tenant, the value does not, so the key comes along.
+    #[must_use]
+    pub fn turn(&self, conversation: &ConversationKey) -> Turn {
+        Turn {
+            conversation: conversation.clone(),
+            message_id: self.message_id.clone(),
+            seq: self.seq,
+            user_message: self.user_message.clone(),
+            assistant_response: self.assistant_response.clone(),
+            timestamp: self.timestamp.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_bounded() {
+        assert_eq!(Turn::check_texts(" ", "\n"), Err(TurnError::Empty));
+        assert_eq!(Turn::check_texts("a", ""), Ok(()));
+        let large = "x".repeat(MAX_TURN_BYTES);
+        assert_eq!(Turn::check_texts(&large, ""), Ok(()));
+        assert_eq!(
+            Turn::check_texts(&large, "y"),
+            Err(TurnError::TooLarge {
+                bytes: MAX_TURN_BYTES + 1
+            })
+        );
+    }
+
+    #[test]
+    fn a_trigger_has_the_fields_of_the_spec() {
+        let turn = Turn {
+            conversation: "default/c1".parse().unwrap(),
+            message_id: "m1".parse().unwrap(),
+            seq: Seq(1_763_826_000_123_456),
+            user_message: "u".into(),
+            assistant_response: "a".into(),
+            timestamp: "2026-11-22T15:40:00.000Z".into(),
+        };
+        let json = serde_json::to_value(ScribeTrigger::pending(&turn)).unwrap();
+        for field in [
+            "conversationId",
+            "messageId",
+            "userMessage",
+            "assistantResponse",
+            "timestamp",
+            "processed",
+        ] {
+            assert!(json.get(field).is_some(), "{field}");
+        }
+        assert_eq!(json["seq"], 1_763_826_000_123_456_u64);
+        assert_eq!(json["state"], "pending");
+    }
+
+    #[test]
+    fn no_text_reaches_a_debug_print() {
+        let turn = Turn {
+            conversation: "default/c1".parse().unwrap(),
+            message_id: "m1".parse().unwrap(),
+            seq: Seq(7),
+            user_message: "a secret".into(),
+            assistant_response: "another secret".into(),
+            timestamp: String::new(),
+        };
+        assert!(!format!("{turn:?} {:?}", ScribeTrigger::pending(&turn)).contains("secret"));
+    }
+}
