@@ -1,0 +1,205 @@
+//! The ledger: what Redis holds, and every transition of it.
+//!
+//! Redis coordinates and caches. It may lose everything or any part at any time: the truth is in S3, and whatever
+//! is not there yet stands in Lambda's queue or under S3's `waiting/` as well.
+//!
+//! | key | value | TTL |
+//! |---|---|---|
+//! | `scribe:active:{tenant/conversation}` | hash: `session` (JSON, the spec's `ActiveScribeSession`), `asset` and `etag` (set together or not at all); or only `none`, the mark that no scribe belongs here | 24 h |
+//! | `scribe:trigger:{tenant/conversation}` | hash: message id to JSON, the spec's `ScribeTrigger`; `:last-seq` | 7 days |
+//! | `scribe:queue:{tenant/conversation}` | sorted set: waiting message ids by sequence | 7 days |
+//! | `scribe:lease:{tenant/conversation}` | the token of who is writing, or `pause` | 10 s |
+//! | `scribe:backlog:{shard}` | sorted set: `tenant/conversation` by when a turn was last recorded (ms) | – |
+//! | `scribe:sessions:{shard}` | sorted set: `tenant/conversation` by when the session ends (ms); a hint | – |
+//! | `scribe:events:{tenant/conversation}` | channel: what became of turns | – |
+//!
+//! The braces are literal: Redis Cluster hashes what is between them, so one conversation lies in one slot and one
+//! script can touch all its keys. One transition is one script in a file of its own under `scripts/`.
+//! Backlog and sessions lie in other slots, so they are a command of their own, sent after the queue's.
+
+mod outcomes;
+mod scripts;
+mod sessions;
+mod turns;
+
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use scribe_core::ConversationKey;
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+
+use crate::config::TriggerConfig;
+use scripts::Scripts;
+
+pub use outcomes::{
+    Claim, ClaimRequest, Claimed, Completed, Completion, Parked, QueueStatus, RecordOutcome, Release,
+    Replayed,
+};
+pub use sessions::{CachedAsset, Registration, SessionUpdate, Toggled};
+
+/// Over how many keys backlog and sessions are spread, so that no slot of a cluster is hot.
+pub(crate) const SHARDS: u8 = 16;
+
+/// A Redis operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Redis could not be reached, or refused.
+    #[error("redis is unavailable")]
+    Unavailable(#[from] redis::RedisError),
+    /// No answer within the caller's time.
+    #[error("redis did not answer in time")]
+    TimedOut,
+    /// `REDIS_URL` can't be used.
+    #[error("REDIS_URL can't be used: {0}")]
+    Url(String),
+    /// A key holds what this version can't read.
+    #[error("{key} holds what can't be read: {reason}")]
+    Malformed {
+        /// The key, or the script that answered.
+        key: String,
+        /// Why, without the value.
+        reason: String,
+    },
+}
+
+impl LedgerError {
+    pub(crate) fn malformed(key: impl Into<String>, error: &serde_json::Error) -> Self {
+        // serde_json repeats values in its messages; a value here may be a turn's text.
+        let reason = format!(
+            "{:?} error at line {} column {}",
+            error.classify(),
+            error.line(),
+            error.column()
+        );
+        Self::Malformed {
+            key: key.into(),
+            reason,
+        }
+    }
+}
+
+/// The keys of one conversation.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) active: String,
+    pub(crate) trigger: String,
+    pub(crate) queue: String,
+    pub(crate) lease: String,
+    pub(crate) events: String,
+}
+
+impl Keys {
+    pub(crate) fn of(key: &ConversationKey) -> Self {
+        let named = |kind: &str| format!("scribe:{kind}:{{{key}}}");
+        Self {
+            active: named("active"),
+            trigger: named("trigger"),
+            queue: named("queue"),
+            lease: named("lease"),
+            events: named("events"),
+        }
+    }
+}
+
+/// The shard of a conversation in the two lists that go over all conversations.
+fn shard(key: &ConversationKey) -> u8 {
+    Sha256::digest(key.to_string().as_bytes())[0] % SHARDS
+}
+
+pub(crate) fn backlog_key(shard: u8) -> String {
+    format!("scribe:backlog:{{{shard}}}")
+}
+
+pub(crate) fn sessions_key(shard: u8) -> String {
+    format!("scribe:sessions:{{{shard}}}")
+}
+
+/// Redis, seen as sessions, turns, queues and leases. Cloning shares the connection.
+#[derive(Clone)]
+pub struct Ledger {
+    connection: ConnectionManager,
+    scripts: &'static Scripts,
+    session_ttl: Duration,
+    trigger_ttl: Duration,
+    lease: Duration,
+    cache_bytes: usize,
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ledger").finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// Prepares a connection; it is made at the first command and again whenever it is lost.
+    ///
+    /// # Errors
+    /// [`LedgerError::Url`] if the URL can't be used.
+    pub fn connect(config: &TriggerConfig) -> Result<Self, LedgerError> {
+        // The URL may hold a password, so neither it nor the parser's message is repeated.
+        let url = || {
+            LedgerError::Url("it must look like redis://host:port or rediss://user:password@host:port".into())
+        };
+        let client = redis::Client::open(config.redis_url.expose_secret()).map_err(|_| url())?;
+        let settings = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(config.redis_timeout))
+            .set_response_timeout(Some(config.redis_timeout))
+            // Commands fail fast and their callers know what to do; the manager connects again at the next one.
+            .set_number_of_retries(0);
+        Ok(Self {
+            connection: ConnectionManager::new_lazy_with_config(client, settings)?,
+            scripts: scripts::all(),
+            session_ttl: config.session_ttl,
+            trigger_ttl: config.trigger_ttl,
+            lease: config.lease,
+            cache_bytes: config.cache_bytes,
+        })
+    }
+
+    /// How long a lease lasts without renewal.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// Whether an asset of this many bytes of JSON is cached in Redis.
+    #[must_use]
+    pub fn caches(&self, bytes: usize) -> bool {
+        bytes <= self.cache_bytes
+    }
+
+    /// Asks Redis whether it is there.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unavailable`] if it is not.
+    pub async fn ping(&self) -> Result<(), LedgerError> {
+        redis::cmd("PING")
+            .query_async::<()>(&mut self.connection.clone())
+            .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_keys_of_a_conversation_share_a_slot() {
+        let key: ConversationKey = "default/c1".parse().unwrap();
+        let keys = Keys::of(&key);
+        for name in [
+            &keys.active,
+            &keys.trigger,
+            &keys.queue,
+            &keys.lease,
+            &keys.events,
+        ] {
+            assert!(name.ends_with(":{default/c1}"), "{name}");
+        }
+        assert!(shard(&key) < SHARDS);
+        assert_eq!(backlog_key(3), "scribe:backlog:{3}");
+    }
+}

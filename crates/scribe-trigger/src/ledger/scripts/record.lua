@@ -1,0 +1,29 @@
+-- record: stores a turn once and queues it.
+-- KEYS  1 active  2 trigger  3 queue
+-- ARGV  1 trigger (JSON, seq 0)  2 trigger TTL (s)  3 session TTL (s)
+-- Returns {outcome, seq, state, textAssetId}; unknown ones are ''. Outcomes:
+--   recorded    stored under a new sequence
+--   same        the same id and texts were stored before; nothing is changed
+--   other_text  the id stands for other texts; nothing is changed
+--   off         the session is switched off; nothing is stored
+--   none        the conversation has no scribe; nothing is stored
+local incoming = cjson.decode(ARGV[1])
+local session, none = read_session(KEYS[1])
+local asset = session and session.textAssetId or ''
+
+local known = read_trigger(KEYS[2], incoming.messageId)
+if known then
+  local same = known.userMessage == incoming.userMessage
+    and known.assistantResponse == incoming.assistantResponse
+  return { same and 'same' or 'other_text', digits(known.seq), known.state, asset }
+end
+if none then return { 'none', '', '', '' } end
+if session and not session.scribeEnabled then return { 'off', '', '', asset } end
+
+local last = tonumber(redis.call('HGET', KEYS[2], LAST_SEQ) or '0')
+local now = now_us()
+incoming.seq = math.max(now, last + 1)
+incoming.times = { recorded = math.floor(now / 1000) }
+enqueue(KEYS[2], KEYS[3], incoming, ARGV[2])
+if session then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
+return { 'recorded', digits(incoming.seq), incoming.state, asset }

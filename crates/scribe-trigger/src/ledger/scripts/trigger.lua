@@ -1,0 +1,72 @@
+-- Read and write triggers. This text stands in front of every script below.
+--
+-- A trigger is the JSON of the spec's ScribeTrigger. cjson writes numbers with 14 digits and a sequence has 16,
+-- so the sequence is written apart. Times are milliseconds, 13 digits, and need no care.
+-- Fields of the trigger hash that begin with ':' are no message ids: ids have no colon.
+
+local LAST_SEQ = ':last-seq'
+
+local function now_us()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+
+local function now_ms()
+  return math.floor(now_us() / 1000)
+end
+
+local function digits(number)
+  return string.format('%.0f', number)
+end
+
+local function encode_trigger(trigger)
+  local seq = trigger.seq
+  trigger.seq = nil
+  local body = cjson.encode(trigger)
+  trigger.seq = seq
+  return string.sub(body, 1, -2) .. ',"seq":' .. digits(seq) .. '}'
+end
+
+local function read_trigger(key, id)
+  local found = redis.call('HGET', key, id)
+  if not found then return nil end
+  return cjson.decode(found), found
+end
+
+local function write_trigger(key, trigger, ttl)
+  local text = encode_trigger(trigger)
+  redis.call('HSET', key, trigger.messageId, text)
+  local last = tonumber(redis.call('HGET', key, LAST_SEQ) or '0')
+  if trigger.seq > last then redis.call('HSET', key, LAST_SEQ, digits(trigger.seq)) end
+  redis.call('EXPIRE', key, ttl)
+  return text
+end
+
+-- The oldest waiting turn: its id and sequence, or nil.
+local function oldest(queue)
+  local first = redis.call('ZRANGE', queue, 0, 0, 'WITHSCORES')
+  if #first == 0 then return nil end
+  return first[1], tonumber(first[2])
+end
+
+local function enqueue(triggers, queue, trigger, ttl)
+  local text = write_trigger(triggers, trigger, ttl)
+  redis.call('ZADD', queue, digits(trigger.seq), trigger.messageId)
+  redis.call('EXPIRE', queue, ttl)
+  return text
+end
+
+-- The session, or nil. `none` is the mark that no scribe belongs to the conversation.
+local function read_session(active)
+  local found = redis.call('HMGET', active, 'session', 'none')
+  if found[1] then return cjson.decode(found[1]) end
+  return nil, found[2] and true or false
+end
+
+-- The trigger of the turn that is to be handed on, or '' where nothing waits or the scribe is off.
+local function next_waiting(active, triggers, queue)
+  local session = read_session(active)
+  if session and not session.scribeEnabled then return '' end
+  local id = oldest(queue)
+  return id and redis.call('HGET', triggers, id) or ''
+end

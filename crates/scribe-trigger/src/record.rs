@@ -1,0 +1,273 @@
+//! Recording a turn: Redis, then Lambda.
+//!
+//! Both calls have short deadlines, and neither failing loses the turn:
+//!
+//! | Redis | Lambda | answer |
+//! |---|---|---|
+//! | took it | took it | [`Delivery::Invoked`] |
+//! | took it | failed | [`Delivery::Deferred`]: the sweeper brings it |
+//! | failed | took it | [`Delivery::Direct`]: the event alone carries it; it may come late |
+//! | failed | failed | [`RecordError::Unavailable`]: send it again under the same id |
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use scribe_core::turn::{ScribeTrigger, Seq, TriggerState, Turn, TurnError};
+use scribe_core::{ConversationId, ConversationKey, MessageId, TenantId};
+use serde::Serialize;
+
+use crate::config::TriggerConfig;
+use crate::dispatch::Dispatcher;
+use crate::event::TurnEvent;
+use crate::ledger::{Ledger, LedgerError, RecordOutcome};
+
+/// A turn that is to be recorded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TurnRequest {
+    /// Which conversation.
+    pub conversation: ConversationKey,
+    /// The turn's id in the conversation. The same id again is the same turn.
+    pub message_id: MessageId,
+    /// What the person said.
+    pub user_message: String,
+    /// What the assistant answered.
+    pub assistant_response: String,
+    /// When it was said, ISO 8601.
+    pub timestamp: String,
+}
+
+impl TurnRequest {
+    /// A turn that was said just now.
+    #[must_use]
+    pub fn new(
+        tenant: TenantId,
+        conversation: ConversationId,
+        message_id: MessageId,
+        user_message: String,
+        assistant_response: String,
+    ) -> Self {
+        Self {
+            conversation: ConversationKey::new(tenant, conversation),
+            message_id,
+            user_message,
+            assistant_response,
+            timestamp: iso(Timestamp::now()),
+        }
+    }
+}
+
+/// An instant as the spec writes it: ISO 8601 in UTC with milliseconds.
+#[must_use]
+pub fn iso(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// How a turn will reach the summarizer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivery {
+    /// Redis has it and Lambda has its event.
+    Invoked,
+    /// Redis has it; Lambda could not be reached, the sweeper will bring it.
+    Deferred,
+    /// Redis could not be reached; Lambda's event alone carries it.
+    Direct,
+    /// The scribe is switched off: nothing was recorded.
+    Off,
+    /// The conversation has no scribe: nothing was recorded.
+    None,
+}
+
+/// What became of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its place in the conversation; none where nothing was recorded.
+    pub seq: Option<Seq>,
+    /// How it will reach the summarizer.
+    pub delivery: Delivery,
+}
+
+/// Why a turn was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The texts can't be a turn.
+    #[error(transparent)]
+    Texts(#[from] TurnError),
+    /// The texts are within their limit, but not when they are encoded as JSON.
+    #[error(
+        "the turn has {bytes} bytes as JSON, more than lambda's queue takes; does it hold control characters?"
+    )]
+    Encoded {
+        /// How large it is, in bytes.
+        bytes: usize,
+    },
+    /// The id stands for another turn already.
+    #[error("messageId {message_id} was recorded before with other texts")]
+    OtherText {
+        /// The id.
+        message_id: MessageId,
+    },
+    /// Neither Redis nor Lambda took it in time. Sent again under the same id it is the same turn.
+    #[error("turn {message_id} was not taken: {redis}; {lambda}; send it again under the same id")]
+    Unavailable {
+        /// The id.
+        message_id: MessageId,
+        /// What failed first.
+        #[source]
+        redis: LedgerError,
+        /// What failed then.
+        lambda: String,
+    },
+}
+
+/// Records turns: all that the API side of a chat needs.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    ledger: Ledger,
+    dispatcher: Dispatcher,
+    redis_timeout: Duration,
+}
+
+impl Recorder {
+    /// Connects to Redis (in the background, so that a dead Redis does not stop the start) and sets up Lambda's client.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the Redis URL can't be used.
+    pub async fn connect(config: &TriggerConfig) -> Result<Self, LedgerError> {
+        Ok(Self::new(
+            Ledger::connect(config)?,
+            Dispatcher::from_env(config).await,
+            config,
+        ))
+    }
+
+    /// A recorder over parts that the caller has.
+    #[must_use]
+    pub fn new(ledger: Ledger, dispatcher: Dispatcher, config: &TriggerConfig) -> Self {
+        Self {
+            ledger,
+            dispatcher,
+            redis_timeout: config.redis_timeout,
+        }
+    }
+
+    /// Records a turn and invokes the summarizer for it.
+    ///
+    /// The same id and texts again change nothing and answer as the first time; while the turn waits, the
+    /// summarizer is invoked once more, since the caller may be repeating itself because the first try failed
+    /// half-way.
+    ///
+    /// # Errors
+    /// [`RecordError`]. Nothing is half-written: on any error the turn may be sent again under the same id.
+    pub async fn record(&self, request: TurnRequest) -> Result<Recorded, RecordError> {
+        Turn::check_texts(&request.user_message, &request.assistant_response)?;
+        let mut turn = Turn {
+            conversation: request.conversation,
+            message_id: request.message_id,
+            seq: Seq(u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default()),
+            user_message: request.user_message,
+            assistant_response: request.assistant_response,
+            timestamp: request.timestamp,
+        };
+        if let Some(bytes) = TurnEvent::new(&turn, None).too_large() {
+            return Err(RecordError::Encoded { bytes });
+        }
+        let stored = match self.store(&turn).await {
+            Ok(outcome) => outcome,
+            Err(redis) => return self.deliver_directly(&turn, redis).await,
+        };
+        let (seq, text_asset_id) = match stored {
+            RecordOutcome::Recorded { seq, text_asset_id } => (seq, text_asset_id),
+            RecordOutcome::Same {
+                seq,
+                state: TriggerState::Pending | TriggerState::Processing,
+                text_asset_id,
+            } => (seq, text_asset_id),
+            RecordOutcome::Same { seq, .. } => {
+                return Ok(Recorded {
+                    seq: Some(seq),
+                    delivery: Delivery::Invoked,
+                });
+            }
+            RecordOutcome::OtherText => {
+                return Err(RecordError::OtherText {
+                    message_id: turn.message_id,
+                });
+            }
+            RecordOutcome::Off => {
+                return Ok(Recorded {
+                    seq: None,
+                    delivery: Delivery::Off,
+                });
+            }
+            RecordOutcome::NoScribe => {
+                return Ok(Recorded {
+                    seq: None,
+                    delivery: Delivery::None,
+                });
+            }
+        };
+        turn.seq = seq;
+        let event = TurnEvent::new(&turn, text_asset_id);
+        let (noted, invoked) = tokio::join!(self.note(&turn), self.dispatcher.invoke(&event));
+        match (noted, invoked) {
+            (_, Ok(())) => Ok(Recorded {
+                seq: Some(seq),
+                delivery: Delivery::Invoked,
+            }),
+            (Ok(()), Err(lambda)) => {
+                tracing::warn!(
+                    turn.id = %turn.message_id,
+                    conversation.id = %turn.conversation,
+                    "turn {} waits for the sweeper: {lambda}",
+                    turn.message_id
+                );
+                Ok(Recorded {
+                    seq: Some(seq),
+                    delivery: Delivery::Deferred,
+                })
+            }
+            // Redis has the turn, but neither an event nor the sweeper's list points to it.
+            (Err(redis), Err(lambda)) => Err(RecordError::Unavailable {
+                message_id: turn.message_id,
+                redis,
+                lambda: lambda.to_string(),
+            }),
+        }
+    }
+
+    async fn store(&self, turn: &Turn) -> Result<RecordOutcome, LedgerError> {
+        let trigger = ScribeTrigger::pending(turn);
+        let record = self.ledger.record(&turn.conversation, &trigger);
+        tokio::time::timeout(self.redis_timeout, record)
+            .await
+            .unwrap_or(Err(LedgerError::TimedOut))
+    }
+
+    async fn note(&self, turn: &Turn) -> Result<(), LedgerError> {
+        let note = self.ledger.note_backlog(&turn.conversation, turn.seq.as_millis());
+        tokio::time::timeout(self.redis_timeout, note)
+            .await
+            .unwrap_or(Err(LedgerError::TimedOut))
+    }
+
+    async fn deliver_directly(&self, turn: &Turn, redis: LedgerError) -> Result<Recorded, RecordError> {
+        tracing::warn!(
+            turn.id = %turn.message_id,
+            conversation.id = %turn.conversation,
+            "turn {} goes to the summarizer without Redis: {redis}",
+            turn.message_id
+        );
+        match self.dispatcher.invoke(&TurnEvent::new(turn, None)).await {
+            Ok(()) => Ok(Recorded {
+                seq: Some(turn.seq),
+                delivery: Delivery::Direct,
+            }),
+            Err(lambda) => Err(RecordError::Unavailable {
+                message_id: turn.message_id.clone(),
+                redis,
+                lambda: lambda.to_string(),
+            }),
+        }
+    }
+}
