@@ -1,0 +1,166 @@
+//! What an engine needs, read from the environment once, at start.
+
+use std::time::Duration;
+
+use scribe_core::prompt::DEFAULT_UNIVERSE;
+use scribe_trigger::TriggerConfig;
+use scribe_trigger::config::{ConfigError, optional, required, seconds};
+
+use crate::narrator::NarratorConfig;
+
+/// Where the documents are.
+#[derive(Debug, Clone)]
+pub struct DocumentsConfig {
+    /// `SCRIBE_BUCKET`: a versioned bucket.
+    pub bucket: String,
+    /// Whether the bucket's name stands in the path: so at every endpoint that is not Amazon's own.
+    pub path_style: bool,
+}
+
+impl DocumentsConfig {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let endpoint: Option<String> = match optional("AWS_ENDPOINT_URL_S3")? {
+            Some(url) => Some(url),
+            None => optional("AWS_ENDPOINT_URL")?,
+        };
+        Ok(Self {
+            bucket: required("SCRIBE_BUCKET", "the name of the versioned bucket")?,
+            path_style: endpoint.is_some(),
+        })
+    }
+}
+
+/// Everything a summarizer needs.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Redis and Lambda.
+    pub trigger: TriggerConfig,
+    /// S3.
+    pub documents: DocumentsConfig,
+    /// The model.
+    pub narrator: NarratorConfig,
+    /// `SCRIBE_UNIVERSE`: the name of the world that the documents are about, for the prompt.
+    pub universe: String,
+    /// `SCRIBE_FUNCTION_TIMEOUT_S`: how long an invocation may take where its deadline makes no sense.
+    pub function_timeout: Duration,
+    /// `SCRIBE_MAX_CHAIN`: how many invocations may hand on to each other.
+    pub max_chain: u32,
+    /// What a failed attempt costs.
+    pub patience: Patience,
+}
+
+/// How often and how long a turn is tried.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    /// Attempts that count: at the last one's failure the turn is parked.
+    pub attempts: u32,
+    /// The pauses after a counted attempt, and the first ones after a service's failure.
+    pub pauses: [Duration; 3],
+    /// The longest pause after a service's failure.
+    pub longest_pause: Duration,
+    /// The longest pause that a server may ask for with Retry-After.
+    pub longest_retry_after: Duration,
+    /// `SCRIBE_SERVICE_PATIENCE_S`: how long a turn waits for a service before it is parked.
+    pub service: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            pauses: [
+                Duration::from_secs(2),
+                Duration::from_secs(10),
+                Duration::from_secs(60),
+            ],
+            longest_pause: Duration::from_secs(300),
+            longest_retry_after: Duration::from_secs(3600),
+            service: Duration::from_secs(6 * 3600),
+        }
+    }
+}
+
+impl Patience {
+    /// The pause after a counted attempt; attempts are counted from 1.
+    #[must_use]
+    pub fn after_attempt(&self, attempt: u32) -> Duration {
+        let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.pauses[index.min(self.pauses.len() - 1)]
+    }
+
+    /// The pause after a service's failure; failures are counted from 1. It grows to five minutes, and a server
+    /// that asks for more gets it.
+    #[must_use]
+    pub fn after_service_failure(&self, failures: u32, retry_after: Option<Duration>) -> Duration {
+        let beyond = failures.saturating_sub(3).min(8);
+        let pause = self
+            .after_attempt(failures)
+            .saturating_mul(1 << beyond)
+            .min(self.longest_pause);
+        retry_after.map_or(pause, |asked| pause.max(asked.min(self.longest_retry_after)))
+    }
+}
+
+impl EngineConfig {
+    /// Checks what the environment says of limits, without needing the services' own variables: for whoever starts
+    /// functions with this environment, and wants to fail before they do.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the variable.
+    pub fn check_env() -> Result<(), ConfigError> {
+        match NarratorConfig::from_env() {
+            Ok(_) | Err(ConfigError::Missing { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        optional::<u32>("SCRIBE_MAX_CHAIN")?;
+        seconds("SCRIBE_FUNCTION_TIMEOUT_S", Duration::from_secs(1))?;
+        seconds("SCRIBE_SERVICE_PATIENCE_S", Duration::from_secs(1))?;
+        Ok(())
+    }
+
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let patience = Patience::default();
+        Ok(Self {
+            trigger: TriggerConfig::from_env()?,
+            documents: DocumentsConfig::from_env()?,
+            narrator: NarratorConfig::from_env()?,
+            universe: optional("SCRIBE_UNIVERSE")?.unwrap_or_else(|| DEFAULT_UNIVERSE.into()),
+            function_timeout: seconds("SCRIBE_FUNCTION_TIMEOUT_S", Duration::from_secs(60))?,
+            max_chain: optional("SCRIBE_MAX_CHAIN")?.unwrap_or(64),
+            patience: Patience {
+                service: seconds("SCRIBE_SERVICE_PATIENCE_S", patience.service)?,
+                ..patience
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_honour_retry_after() {
+        let patience = Patience::default();
+        let pauses = |failures: u32| patience.after_service_failure(failures, None).as_secs();
+        assert_eq!(
+            (1..=7).map(pauses).collect::<Vec<_>>(),
+            [2, 10, 60, 120, 240, 300, 300]
+        );
+        assert_eq!(pauses(u32::MAX), 300);
+        let asked = |secs| {
+            patience
+                .after_service_failure(1, Some(Duration::from_secs(secs)))
+                .as_secs()
+        };
+        assert_eq!((asked(1), asked(30), asked(1 << 20)), (2, 30, 3600));
+    }
+}

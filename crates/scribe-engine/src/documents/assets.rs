@@ -1,0 +1,202 @@
+//! Documents: the asset objects.
+
+use std::collections::HashMap;
+
+use scribe_core::{AssetId, ConversationKey, MediaAsset, MessageId, Record, SCRIBE_SCHEMA, TenantId, UserId};
+
+use scribe_trigger::aws;
+
+use super::{Condition, Documents, DocumentsError, Got, Written, encode, parse};
+
+/// How many versions are looked through for the newest record, after another program wrote an asset without one.
+const VERSIONS_SEARCHED: usize = 100;
+
+/// Who made a version. It stands in the version's user metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Author {
+    /// A turn.
+    Turn {
+        /// Its conversation.
+        conversation: ConversationKey,
+        /// Its id.
+        message_id: MessageId,
+    },
+    /// A person.
+    Person(UserId),
+}
+
+impl Author {
+    pub(super) fn metadata(&self) -> HashMap<String, String> {
+        let (kind, name) = match self {
+            Self::Turn {
+                conversation,
+                message_id,
+            } => ("turn", format!("{}/{message_id}", conversation.conversation)),
+            Self::Person(user) => ("person", user.to_string()),
+        };
+        HashMap::from([
+            ("scribe-author".into(), kind.into()),
+            (format!("scribe-{kind}"), name),
+        ])
+    }
+}
+
+/// An asset as it stands in S3.
+#[derive(Clone)]
+pub struct StoredAsset {
+    /// The asset.
+    pub asset: MediaAsset,
+    /// The object's bytes, JSON.
+    pub json: String,
+    /// The object's ETag.
+    pub etag: String,
+}
+
+impl std::fmt::Debug for StoredAsset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StoredAsset({}, etag {})", self.asset.id, self.etag)
+    }
+}
+
+impl StoredAsset {
+    /// Reads an asset's bytes.
+    ///
+    /// # Errors
+    /// [`DocumentsError::Malformed`] or [`DocumentsError::Newer`].
+    pub fn read(key: &str, json: String, etag: String) -> Result<Self, DocumentsError> {
+        let asset: MediaAsset = parse(key, json.as_bytes())?;
+        if let Some(schema) = asset
+            .scribe
+            .as_ref()
+            .map(|state| state.schema)
+            .filter(|&known| known > SCRIBE_SCHEMA)
+        {
+            return Err(DocumentsError::Newer {
+                key: key.into(),
+                schema,
+                known: SCRIBE_SCHEMA,
+            });
+        }
+        Ok(Self { asset, json, etag })
+    }
+}
+
+/// An answer to a conditional GET.
+#[derive(Debug)]
+pub enum Fetched {
+    /// The asset as it is now.
+    Found(Box<StoredAsset>),
+    /// The one that the caller holds is the present one.
+    NotModified,
+    /// There is none.
+    Absent,
+}
+
+pub(super) fn asset_key(tenant: &TenantId, id: &AssetId) -> String {
+    format!("tenants/{tenant}/media-assets/{id}.json")
+}
+
+impl Documents {
+    /// Reads an asset, unless it is the one whose ETag the caller holds.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached or the object can't be read.
+    pub async fn asset(
+        &self,
+        tenant: &TenantId,
+        id: &AssetId,
+        held_etag: Option<&str>,
+    ) -> Result<Fetched, DocumentsError> {
+        let key = asset_key(tenant, id);
+        match self.get(&key, held_etag).await? {
+            Got::Found(object) => {
+                let json = String::from_utf8(object.bytes).map_err(|_| DocumentsError::Malformed {
+                    key: key.clone(),
+                    reason: "it is not UTF-8".into(),
+                })?;
+                StoredAsset::read(&key, json, object.etag).map(|stored| Fetched::Found(Box::new(stored)))
+            }
+            Got::NotModified => Ok(Fetched::NotModified),
+            Got::Absent => Ok(Fetched::Absent),
+        }
+    }
+
+    /// Creates an asset; a conflict means that there is one already.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached.
+    pub async fn create_asset(
+        &self,
+        tenant: &TenantId,
+        asset: &MediaAsset,
+        author: &Author,
+    ) -> Result<Written, DocumentsError> {
+        let key = asset_key(tenant, &asset.id);
+        self.put(&key, encode(&key, asset)?, Condition::Absent, Some(author))
+            .await
+    }
+
+    /// Replaces an asset on condition that it still has the ETag; answers what was written as well.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached. It may have been written all the same.
+    pub async fn replace_asset(
+        &self,
+        tenant: &TenantId,
+        asset: &MediaAsset,
+        etag: &str,
+        author: &Author,
+    ) -> Result<(Written, String), DocumentsError> {
+        let key = asset_key(tenant, &asset.id);
+        let json = encode(&key, asset)?;
+        let written = self
+            .put(&key, json.clone(), Condition::Matches(etag), Some(author))
+            .await?;
+        Ok((written, json))
+    }
+
+    /// The record of the newest version that has one: for an asset that another program wrote without it.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached or a version can't be read.
+    pub async fn recover_record(&self, tenant: &TenantId, id: &AssetId) -> Result<Record, DocumentsError> {
+        let key = asset_key(tenant, id);
+        let failed = |operation, reason| DocumentsError::Unavailable {
+            operation,
+            key: key.clone(),
+            reason,
+        };
+        let listed = self
+            .client
+            .list_object_versions()
+            .bucket(&self.bucket)
+            .prefix(&key)
+            .send()
+            .await
+            .map_err(|error| failed("LIST versions", aws::describe(&error)))?;
+        let versions = listed.versions.unwrap_or_default();
+        let own = versions
+            .into_iter()
+            .filter(|version| version.key.as_deref() == Some(&key));
+        for version in own.take(VERSIONS_SEARCHED) {
+            let output = self
+                .client
+                .get_object()
+                .bucket(&self.bucket)
+                .key(&key)
+                .set_version_id(version.version_id)
+                .send()
+                .await
+                .map_err(|error| failed("GET version", aws::describe(&error)))?;
+            let body = output
+                .body
+                .collect()
+                .await
+                .map_err(|_| failed("GET version", "the answer broke off".into()))?;
+            if let Some(state) = parse::<MediaAsset>(&key, &body.to_vec())?.scribe {
+                return Ok(state.record);
+            }
+        }
+        Ok(Record::default())
+    }
+}

@@ -1,0 +1,241 @@
+//! The answer, put together from the pieces in which it comes.
+//!
+//! A stream is server-sent events, each a chunk of JSON, the last one `[DONE]`. Servers differ: some send no usage,
+//! some send it with an empty list of choices, some end the connection without `[DONE]`, some tell errors within the
+//! stream, some do not stream at all.
+
+use serde::Deserialize;
+
+use super::error::{NarratorError, Outage, ServerError};
+
+/// The longest text that an answer may have, in bytes; the request asks for far less.
+const MAX_TEXT_BYTES: usize = 512 * 1024;
+
+/// What an answer cost, in the server's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// The prompt.
+    pub prompt_tokens: u64,
+    /// The part of the prompt that the server had in its cache.
+    pub cached_tokens: u64,
+    /// The answer, thoughts included.
+    pub completion_tokens: u64,
+}
+
+/// An answer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// What the model wrote.
+    pub text: String,
+    /// Why it stopped, in the server's word; `stop` where it said nothing.
+    pub finish_reason: String,
+    /// What it cost, where the server says so.
+    pub usage: Option<Usage>,
+    /// Which model answered, where the server says so.
+    pub model: Option<String>,
+}
+
+impl std::fmt::Debug for Completion {
+    /// Leaves the text out: what is printed may reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Completion")
+            .field("bytes", &self.text.len())
+            .field("finish_reason", &self.finish_reason)
+            .field("usage", &self.usage)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct Chunk {
+    #[serde(default)]
+    choices: Option<Vec<Choice>>,
+    #[serde(default)]
+    usage: Option<WireUsage>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    error: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    index: u32,
+    /// In a stream.
+    #[serde(default)]
+    delta: Option<Delta>,
+    /// Where the server does not stream.
+    #[serde(default)]
+    message: Option<Delta>,
+    #[serde(default)]
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+struct Delta {
+    #[serde(default)]
+    content: Option<Content>,
+    #[serde(default)]
+    refusal: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct WireUsage {
+    #[serde(default)]
+    prompt_tokens: u64,
+    #[serde(default)]
+    completion_tokens: u64,
+    #[serde(default)]
+    prompt_tokens_details: Option<PromptDetails>,
+}
+
+#[derive(Deserialize)]
+struct PromptDetails {
+    #[serde(default)]
+    cached_tokens: Option<u64>,
+}
+
+/// What a piece brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Brought {
+    /// Text, or the reason why it ends: the model is at work.
+    Progress,
+    /// Nothing to read.
+    Nothing,
+    /// `[DONE]`.
+    End,
+}
+
+/// An answer that is coming in.
+#[derive(Default)]
+pub(super) struct Reply {
+    text: String,
+    refused: bool,
+    finish_reason: Option<String>,
+    usage: Option<Usage>,
+    model: Option<String>,
+}
+
+impl Reply {
+    /// Takes the data of one event, or a whole answer.
+    ///
+    /// # Errors
+    /// [`NarratorError`] if the server tells an error, or what came is not of the protocol.
+    pub(super) fn take(&mut self, data: &str) -> Result<Brought, NarratorError> {
+        let data = data.trim();
+        if data == "[DONE]" {
+            return Ok(Brought::End);
+        }
+        let chunk: Chunk = serde_json::from_str(data).map_err(|_| NarratorError::Malformed {
+            reason: "a piece of it is not JSON",
+        })?;
+        if chunk.error.is_some() {
+            return Err(midway(&ServerError::read(data)));
+        }
+        if let Some(usage) = chunk.usage {
+            let cached = usage
+                .prompt_tokens_details
+                .and_then(|details| details.cached_tokens);
+            self.usage = Some(Usage {
+                prompt_tokens: usage.prompt_tokens,
+                cached_tokens: cached.unwrap_or_default(),
+                completion_tokens: usage.completion_tokens,
+            });
+        }
+        if let Some(model) = chunk.model {
+            self.model = Some(model);
+        }
+        let mut brought = Brought::Nothing;
+        for choice in chunk
+            .choices
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|choice| choice.index == 0)
+        {
+            let delta = choice.delta.or(choice.message).unwrap_or_default();
+            let before = self.text.len();
+            match delta.content {
+                Some(Content::Text(text)) => self.text.push_str(&text),
+                Some(Content::Parts(parts)) => parts.iter().for_each(|part| self.text.push_str(&part.text)),
+                None => {}
+            }
+            self.refused |= delta.refusal.is_some_and(|refusal| !refusal.is_empty());
+            if let Some(reason) = choice.finish_reason {
+                self.finish_reason = Some(reason);
+                brought = Brought::Progress;
+            }
+            if self.text.len() > before || self.refused {
+                brought = Brought::Progress;
+            }
+        }
+        if self.text.len() > MAX_TEXT_BYTES {
+            return Err(NarratorError::Malformed {
+                reason: "it is too long",
+            });
+        }
+        Ok(brought)
+    }
+
+    /// Whether the model has said why it stopped: nothing of importance can follow.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finish_reason.is_some()
+    }
+
+    /// The answer, now that no more pieces come.
+    ///
+    /// # Errors
+    /// [`NarratorError`] if it is cut, refused, or nothing at all.
+    pub(super) fn finish(self) -> Result<Completion, NarratorError> {
+        let finish_reason = self.finish_reason.unwrap_or_else(|| "stop".into());
+        if self.refused || finish_reason == "content_filter" {
+            return Err(NarratorError::Filtered);
+        }
+        if finish_reason == "length" {
+            return Err(NarratorError::Cut);
+        }
+        if self.text.trim().is_empty() {
+            return Err(NarratorError::Malformed {
+                reason: "it is empty",
+            });
+        }
+        Ok(Completion {
+            text: self.text,
+            finish_reason,
+            usage: self.usage,
+            model: self.model,
+        })
+    }
+}
+
+/// An error that came in place of an answer although the status was a good one.
+fn midway(error: &ServerError) -> NarratorError {
+    if error.is_filter() {
+        return NarratorError::Filtered;
+    }
+    let code = error.code.clone();
+    // Servers with numeric codes tell the status that they would have answered with.
+    match code.as_deref().and_then(|code| code.parse::<u16>().ok()) {
+        Some(status @ (400 | 413 | 422)) => NarratorError::Refused { status, code: None },
+        None if code.as_deref() == Some("invalid_request_error") => {
+            NarratorError::Refused { status: 400, code }
+        }
+        _ => NarratorError::Unavailable {
+            reason: Outage::Midway { code },
+            retry_after: None,
+        },
+    }
+}

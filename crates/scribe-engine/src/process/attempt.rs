@@ -1,0 +1,249 @@
+//! One attempt at one turn, under the lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scribe_core::blocks::{Document, Manifest};
+use scribe_core::edits::Answer;
+use scribe_core::prompt::{PromptBudget, PromptInput, prompt};
+use scribe_core::turn::{ScribeTrigger, Seq};
+use scribe_core::{ActiveScribeSession, ConversationKey, MediaAsset, MessageId, ScribeState, Standing};
+use scribe_trigger::TurnEvent;
+use scribe_trigger::ledger::CachedAsset;
+use tokio::time::Instant;
+
+use super::commit::Committed;
+use super::failure::AttemptError;
+use super::lease::Lease;
+use super::settle::Own;
+use super::{Engine, Outcome, TurnFailure};
+use crate::documents::{Fetched, StoredAsset};
+
+/// The time that is kept for commit, complete and settle when the model's deadline is set.
+const AFTER_THE_MODEL: Duration = Duration::from_secs(5);
+
+/// What a claim gave.
+pub(super) struct Given {
+    pub(super) trigger: Option<Box<ScribeTrigger>>,
+    pub(super) message_id: MessageId,
+    pub(super) seq: Seq,
+    pub(super) session: ActiveScribeSession,
+    pub(super) etag: Option<String>,
+    pub(super) asset: Option<CachedAsset>,
+}
+
+/// A claimed turn with all that the steps need.
+pub(super) struct Claimant<'a> {
+    pub(super) event: &'a TurnEvent,
+    pub(super) key: ConversationKey,
+    pub(super) trigger: ScribeTrigger,
+    pub(super) session: ActiveScribeSession,
+    pub(super) etag: Option<String>,
+    pub(super) cached: Option<CachedAsset>,
+    pub(super) lease: Lease,
+    pub(super) deadline: Instant,
+}
+
+impl Claimant<'_> {
+    /// The event that carries the claimed turn, whichever event brought the permit.
+    pub(super) fn turn_event(&self) -> TurnEvent {
+        TurnEvent::new(
+            &self.trigger.turn(&self.key),
+            Some(self.session.text_asset_id.clone()),
+        )
+    }
+}
+
+impl Engine {
+    pub(super) async fn attempt(
+        &self,
+        event: &TurnEvent,
+        given: Given,
+        lease: Lease,
+        deadline: Instant,
+        own: &mut Own,
+    ) -> Result<Outcome, TurnFailure> {
+        let key = event.key();
+        let found = match given.trigger {
+            Some(trigger) => Ok(*trigger),
+            None => self.lost_trigger(&key, given.seq, &given.message_id).await,
+        };
+        let (trigger, lost) = match found {
+            Ok(trigger) => (trigger, None),
+            Err((stub, error)) => (*stub, Some(error)),
+        };
+        let mut claimant = Claimant {
+            event,
+            key,
+            trigger,
+            session: given.session,
+            etag: given.etag,
+            cached: given.asset,
+            lease,
+            deadline,
+        };
+        let result = match lost {
+            Some(error) => Err(error),
+            None if claimant.trigger.attempts > self.config.patience.attempts => {
+                Err(AttemptError::Permanent {
+                    reason: format!("{} attempts ended without a word", self.config.patience.attempts),
+                })
+            }
+            None => self.weave(&claimant).await,
+        };
+        claimant.lease.stop().await;
+        match result {
+            Ok(committed) => {
+                own.saw(event, &claimant.trigger.message_id);
+                Ok(self.complete(&claimant, committed).await)
+            }
+            Err(error) => self.fail(&claimant, error, own).await,
+        }
+    }
+
+    /// From the document to the committed document.
+    async fn weave(&self, claimant: &Claimant<'_>) -> Result<Committed, AttemptError> {
+        let stored = self.present_asset(claimant).await?;
+        let trigger = &claimant.trigger;
+        let state = self.state_of(claimant, &stored.asset).await?;
+        let late = match state
+            .record
+            .standing(&claimant.key.conversation, &trigger.message_id, trigger.seq)
+        {
+            Standing::Applied => return Ok(Committed::already(stored, &state, &claimant.key.conversation)),
+            Standing::Unknowable => {
+                return Err(AttemptError::Permanent {
+                    reason: "it is older than what the document's record remembers, and may be in it or not"
+                        .into(),
+                });
+            }
+            Standing::New { late } => late,
+        };
+
+        let turn = trigger.turn(&claimant.key);
+        let document = Document::read(&stored.asset.content, &state.blocks);
+        let question = prompt(&PromptInput {
+            title: &stored.asset.title,
+            style: claimant.session.style,
+            universe: &self.config.universe,
+            document: &document,
+            turn: &turn,
+            budget: PromptBudget::default(),
+        });
+        let transcript = claimant.turn_event();
+        let (answered, written) = tokio::join!(
+            self.narrator
+                .ask(&question, self.model_deadline(claimant.deadline)),
+            self.documents.put_turn(&transcript)
+        );
+        let answer = Answer::parse(&answered?.text).map_err(|error| AttemptError::Counted {
+            reason: format!("the model's answer can't be used: {error}"),
+        })?;
+        if written.is_err() {
+            self.documents.put_turn(&transcript).await?;
+        }
+        self.commit(claimant, stored, state, &answer, late).await
+    }
+
+    /// The asset: the one that the process holds or Redis caches, else S3's. After a failed attempt S3's in any case:
+    /// that attempt may have committed.
+    async fn present_asset(&self, claimant: &Claimant<'_>) -> Result<Arc<StoredAsset>, AttemptError> {
+        let tenant = &claimant.key.tenant;
+        let id = &claimant.session.text_asset_id;
+        let held = self.held(tenant, id);
+        let fresh = claimant.trigger.attempts <= 1 && claimant.trigger.service_failures == 0;
+        if fresh {
+            if let Some(cached) = &claimant.cached {
+                let stored = StoredAsset::read(id.as_str(), cached.json.clone(), cached.etag.clone())?;
+                return Ok(Arc::new(stored));
+            }
+            // A claim that brought no asset although Redis has one found the same ETag as we hold.
+            if let Some(held) = held
+                .as_ref()
+                .filter(|held| claimant.etag.as_ref() == Some(&held.etag))
+            {
+                return Ok(Arc::clone(held));
+            }
+        }
+        let etag = held.as_ref().map(|held| held.etag.as_str());
+        match (self.documents.asset(tenant, id, etag).await?, held) {
+            (Fetched::Found(stored), _) => {
+                let stored = Arc::new(*stored);
+                self.hold(tenant, Arc::clone(&stored));
+                Ok(stored)
+            }
+            (Fetched::NotModified, Some(held)) => Ok(held),
+            // A start that is not finished yet looks like this for a moment, a deleted document for ever.
+            (Fetched::NotModified | Fetched::Absent, _) => Err(AttemptError::Counted {
+                reason: format!("document {id} is not there"),
+            }),
+        }
+    }
+
+    /// What the scribe knows of the document; recovered where another program wrote the document without it.
+    pub(super) async fn state_of(
+        &self,
+        claimant: &Claimant<'_>,
+        asset: &MediaAsset,
+    ) -> Result<ScribeState, AttemptError> {
+        if let Some(state) = &asset.scribe {
+            return Ok(state.clone());
+        }
+        tracing::info!(
+            conversation.id = %claimant.key,
+            "document {} has no record, it is recovered from an older version",
+            asset.id
+        );
+        let record = self
+            .documents
+            .recover_record(&claimant.key.tenant, &asset.id)
+            .await?;
+        Ok(ScribeState {
+            schema: scribe_core::SCRIBE_SCHEMA,
+            record,
+            blocks: Manifest::default(),
+        })
+    }
+
+    /// A queued id without its trigger: the turn is looked up in S3.
+    async fn lost_trigger(
+        &self,
+        key: &ConversationKey,
+        seq: Seq,
+        message_id: &MessageId,
+    ) -> Result<ScribeTrigger, (Box<ScribeTrigger>, AttemptError)> {
+        let stub = || {
+            let turn = scribe_core::Turn {
+                conversation: key.clone(),
+                message_id: message_id.clone(),
+                seq,
+                user_message: String::new(),
+                assistant_response: String::new(),
+                timestamp: String::new(),
+            };
+            Box::new(ScribeTrigger::pending(&turn))
+        };
+        match self.documents.waiting_turn(key, seq, message_id).await {
+            Ok(Some(found)) => Ok(ScribeTrigger {
+                attempts: 1,
+                ..found.trigger()
+            }),
+            Ok(None) => Err((
+                stub(),
+                AttemptError::Permanent {
+                    reason: "redis lost its text, and no copy stands in s3".into(),
+                },
+            )),
+            Err(error) => Err((stub(), error.into())),
+        }
+    }
+
+    fn model_deadline(&self, deadline: Instant) -> Instant {
+        let now = Instant::now();
+        let half = now + deadline.saturating_duration_since(now) / 2;
+        // A function with a very short timeout still gives the model half of it.
+        deadline
+            .checked_sub(AFTER_THE_MODEL)
+            .map_or(half, |early| early.max(half))
+    }
+}

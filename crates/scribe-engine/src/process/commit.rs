@@ -1,0 +1,158 @@
+//! The commit: one conditional PUT of text and record together.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use scribe_core::blocks::Document;
+use scribe_core::edits::{Answer, Bounds, Fate, weave};
+use scribe_core::turn::Turn;
+use scribe_core::{ConversationId, MediaAsset, ScribeState, Standing};
+use scribe_trigger::record::iso;
+
+use super::Engine;
+use super::attempt::Claimant;
+use super::failure::AttemptError;
+use crate::documents::{Author, Fetched, StoredAsset, Written};
+
+/// How often the same edits are put onto a newer text before the attempt is given up.
+const CONFLICTS: u32 = 8;
+
+/// A document that has the turn.
+pub(super) struct Committed {
+    pub(super) stored: Arc<StoredAsset>,
+    /// How many turns of the conversation it has.
+    pub(super) turns: u64,
+    pub(super) late: bool,
+    /// Whether this attempt asked the model.
+    pub(super) asked_model: bool,
+}
+
+impl Committed {
+    /// The turn was in the document before.
+    pub(super) fn already(
+        stored: Arc<StoredAsset>,
+        state: &ScribeState,
+        conversation: &ConversationId,
+    ) -> Self {
+        Self {
+            stored,
+            turns: state.record.turns(conversation),
+            late: false,
+            asked_model: false,
+        }
+    }
+}
+
+impl Engine {
+    /// Weaves the answer into the document and writes it, on condition that nobody else wrote. After a conflict the
+    /// same edits go onto the newer text, with all checks; the model is not asked again.
+    pub(super) async fn commit(
+        &self,
+        claimant: &Claimant<'_>,
+        mut stored: Arc<StoredAsset>,
+        mut state: ScribeState,
+        answer: &Answer,
+        late: bool,
+    ) -> Result<Committed, AttemptError> {
+        let key = &claimant.key;
+        let trigger = &claimant.trigger;
+        let turn = trigger.turn(key);
+        let author = Author::Turn {
+            conversation: key.clone(),
+            message_id: trigger.message_id.clone(),
+        };
+        for _ in 0..CONFLICTS {
+            let asset = woven_asset(&stored.asset, &state, answer, &turn)?;
+            let (written, json) = self
+                .documents
+                .replace_asset(&key.tenant, &asset, &stored.etag, &author)
+                .await?;
+            match written {
+                Written::Done { etag } => {
+                    let turns = asset
+                        .scribe
+                        .as_ref()
+                        .map_or(0, |state| state.record.turns(&key.conversation));
+                    let stored = Arc::new(StoredAsset { asset, json, etag });
+                    self.hold(&key.tenant, Arc::clone(&stored));
+                    return Ok(Committed {
+                        stored,
+                        turns,
+                        late,
+                        asked_model: true,
+                    });
+                }
+                Written::Gone => return Err(deleted()),
+                Written::Conflict => {}
+            }
+            // Somebody else wrote, or this very PUT came through although its answer did not: the record knows.
+            stored = match self.documents.asset(&key.tenant, &stored.asset.id, None).await? {
+                Fetched::Found(stored) => Arc::new(*stored),
+                Fetched::NotModified | Fetched::Absent => return Err(deleted()),
+            };
+            state = self.state_of(claimant, &stored.asset).await?;
+            if state
+                .record
+                .standing(&key.conversation, &trigger.message_id, trigger.seq)
+                == Standing::Applied
+            {
+                self.hold(&key.tenant, Arc::clone(&stored));
+                let turns = state.record.turns(&key.conversation);
+                return Ok(Committed {
+                    stored,
+                    turns,
+                    late,
+                    asked_model: true,
+                });
+            }
+        }
+        Err(AttemptError::Counted {
+            reason: format!("others wrote the document {CONFLICTS} times in between"),
+        })
+    }
+}
+
+fn deleted() -> AttemptError {
+    AttemptError::Permanent {
+        reason: "the document was deleted".into(),
+    }
+}
+
+/// The asset with the answer woven into its text and the turn in its record.
+fn woven_asset(
+    asset: &MediaAsset,
+    state: &ScribeState,
+    answer: &Answer,
+    turn: &Turn,
+) -> Result<MediaAsset, AttemptError> {
+    let document = Document::read(&asset.content, &state.blocks);
+    let woven =
+        weave(&document, answer, turn, &Bounds::default()).map_err(|error| AttemptError::Counted {
+            reason: format!("no edit of the model's answer holds: {error}"),
+        })?;
+    for outcome in &woven.outcomes {
+        if let Fate::Refused(refusal) = outcome.fate {
+            tracing::info!(
+                turn.id = %turn.message_id,
+                conversation.id = %turn.conversation,
+                "an edit for turn {} was refused ({refusal}), the others hold",
+                turn.message_id
+            );
+        }
+    }
+    let mut record = state.record.clone();
+    record.add(&turn.conversation.conversation, turn.message_id.clone(), turn.seq);
+    let now = iso(Timestamp::now());
+    let mut asset = asset.clone();
+    asset.content = woven.document.content().to_owned();
+    asset.updated_at.clone_from(&now);
+    asset.metadata.last_scribe_update = Some(now);
+    asset.metadata.last_message_id = Some(turn.message_id.to_string());
+    asset.metadata.scribe_version = Some("realtime".into());
+    asset.scribe = Some(ScribeState {
+        schema: scribe_core::SCRIBE_SCHEMA,
+        record,
+        blocks: woven.document.manifest(),
+    });
+    Ok(asset)
+}

@@ -1,0 +1,189 @@
+//! How an attempt ends: the turn is completed, waits for another attempt, or is parked.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use scribe_core::turn::ScribeTrigger;
+use scribe_trigger::ledger::{CachedAsset, Completion, Parked, Release};
+
+use super::attempt::Claimant;
+use super::commit::Committed;
+use super::failure::AttemptError;
+use super::settle::Own;
+use super::{Engine, Outcome, Service, TurnFailure};
+
+impl Engine {
+    /// States the fact in Redis, removes the turn's copy, and hands on.
+    pub(super) async fn complete(&self, claimant: &Claimant<'_>, committed: Committed) -> Outcome {
+        let key = &claimant.key;
+        let message_id = claimant.trigger.message_id.clone();
+        let stored = &committed.stored;
+        let asset = CachedAsset {
+            json: stored.json.clone(),
+            etag: stored.etag.clone(),
+        };
+        let completion = Completion {
+            trigger: &claimant.trigger,
+            token: &claimant.lease.token,
+            last_update_at: stored
+                .asset
+                .metadata
+                .last_scribe_update
+                .as_deref()
+                .unwrap_or(&stored.asset.updated_at),
+            message_count: committed.turns,
+            late: committed.late,
+            asset: Some(&asset),
+        };
+        let mut waiting = claimant.trigger.waiting;
+        let mut next = None;
+        match self.ledger.complete(key, &completion).await {
+            Ok(completed) => {
+                waiting |= completed.waiting;
+                next = completed.next;
+            }
+            // The turn is in the document; the next claim finds it there and completes it without a model.
+            Err(error) => tracing::warn!(
+                turn.id = %message_id,
+                conversation.id = %key,
+                "turn {message_id} is in its document, but redis was not told: {error}"
+            ),
+        }
+        let turn = claimant.turn_event();
+        tokio::join!(
+            async {
+                if waiting {
+                    self.remove_waiting(&turn).await;
+                }
+            },
+            self.hand_on(claimant.event, &claimant.session.text_asset_id, next)
+        );
+        if committed.asked_model {
+            Outcome::Written {
+                message_id,
+                late: committed.late,
+            }
+        } else {
+            Outcome::AlreadyWritten { message_id }
+        }
+    }
+
+    /// Parks the turn or gives the lease back with a pause.
+    pub(super) async fn fail(
+        &self,
+        claimant: &Claimant<'_>,
+        error: AttemptError,
+        own: &mut Own,
+    ) -> Result<Outcome, TurnFailure> {
+        let trigger = &claimant.trigger;
+        let message_id = trigger.message_id.clone();
+        let patience = &self.config.patience;
+        // What the process holds may be what failed.
+        self.drop_held(&claimant.key.tenant, &claimant.session.text_asset_id);
+        let (pause, service_failure, reason, failure): (Duration, bool, String, TurnFailure) = match error {
+            AttemptError::Permanent { reason } => return self.park(claimant, reason, own).await,
+            AttemptError::Counted { reason } if trigger.attempts >= patience.attempts => {
+                return self.park(claimant, reason, own).await;
+            }
+            AttemptError::Counted { reason } => {
+                let pause = patience.after_attempt(trigger.attempts);
+                let (attempt, pause_s) = (trigger.attempts, pause.as_secs());
+                let failure = TurnFailure::AttemptFailed {
+                    message_id,
+                    attempt,
+                    pause_s,
+                    reason: reason.clone(),
+                };
+                (pause, false, reason, failure)
+            }
+            AttemptError::Service {
+                service,
+                reason,
+                retry_after,
+            } => {
+                if self.service_patience_is_over(trigger) {
+                    return self.park(claimant, reason, own).await;
+                }
+                let pause = patience.after_service_failure(trigger.service_failures + 1, retry_after);
+                let (pause_s, said) = (pause.as_secs(), reason.clone());
+                let failure = match service {
+                    Service::Model => TurnFailure::ModelUnavailable {
+                        message_id,
+                        pause_s,
+                        reason: said,
+                    },
+                    Service::Storage => TurnFailure::StorageUnavailable {
+                        message_id,
+                        pause_s,
+                        reason: said,
+                    },
+                };
+                (pause, true, reason, failure)
+            }
+        };
+        let release = Release {
+            message_id: &trigger.message_id,
+            token: &claimant.lease.token,
+            pause,
+            service_failure,
+            reason: &reason,
+        };
+        if let Err(error) = self.ledger.release(&claimant.key, &release).await {
+            tracing::warn!(
+                turn.id = %trigger.message_id,
+                conversation.id = %claimant.key,
+                "the lease of {} was not given back and ends by itself: {error}",
+                claimant.key
+            );
+        }
+        Err(failure)
+    }
+
+    fn service_patience_is_over(&self, trigger: &ScribeTrigger) -> bool {
+        let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+        trigger.failing_since.is_some_and(|since| {
+            Duration::from_millis(now.saturating_sub(since)) >= self.config.patience.service
+        })
+    }
+
+    /// Parks a turn: its object under `waiting/` gets the reason first, then Redis.
+    async fn park(
+        &self,
+        claimant: &Claimant<'_>,
+        reason: String,
+        own: &mut Own,
+    ) -> Result<Outcome, TurnFailure> {
+        let message_id = claimant.trigger.message_id.clone();
+        if let Err(error) = self.documents.park_waiting(&claimant.turn_event(), &reason).await {
+            return Err(TurnFailure::NotSettled {
+                message_id,
+                reason: error.to_string(),
+            });
+        }
+        own.saw(claimant.event, &message_id);
+        tracing::error!(
+            turn.id = %message_id,
+            conversation.id = %claimant.key,
+            "turn {message_id} of {} is parked, replay it once the cause is gone: {reason}",
+            claimant.key
+        );
+        match self
+            .ledger
+            .park(&claimant.key, &claimant.trigger, &claimant.lease.token, &reason)
+            .await
+        {
+            Ok(Parked::Parked { next }) => {
+                self.hand_on(claimant.event, &claimant.session.text_asset_id, next)
+                    .await;
+            }
+            // Another invocation has the turn now. If it succeeds, it is to remove the copy.
+            Ok(Parked::Refused) => self.tell_of_copy(&claimant.turn_event()).await,
+            Err(error) => tracing::warn!(
+                turn.id = %message_id,
+                conversation.id = %claimant.key,
+                "turn {message_id} is parked, but redis was not told: {error}"
+            ),
+        }
+        Ok(Outcome::Parked { message_id })
+    }
+}
