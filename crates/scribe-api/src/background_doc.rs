@@ -1,0 +1,144 @@
+//! `POST /api/chat/background-doc/start` and `…/toggle`.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use scribe_core::{AssetId, ConversationId, ConversationKey, Style};
+use scribe_engine::conversations::Start;
+use serde::{Deserialize, Serialize};
+
+use crate::ApiState;
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::json::Body;
+
+/// The longest title, in characters.
+const MAX_TITLE_CHARS: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StartRequest {
+    conversation_id: String,
+    title: String,
+    #[serde(default)]
+    style: Style,
+    #[serde(default)]
+    user_id: Option<String>,
+    #[serde(default)]
+    tenant_id: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StartAnswer {
+    success: bool,
+    text_asset_id: AssetId,
+    slug: String,
+    title: String,
+    conversation_id: ConversationId,
+}
+
+/// 201 with a new document, 200 where the conversation has one.
+pub(crate) async fn start(
+    State(state): State<ApiState>,
+    Body(request): Body<StartRequest>,
+) -> Result<(StatusCode, Json<StartAnswer>), ApiError> {
+    let caller = Caller::claimed(request.tenant_id.as_deref(), request.user_id.as_deref())?;
+    let conversation: ConversationId = request
+        .conversation_id
+        .parse()
+        .map_err(ApiError::id("conversationId"))?;
+    let title = check_title(&request.title)?;
+    let new_id = uuid::Uuid::new_v4()
+        .to_string()
+        .parse()
+        .map_err(ApiError::id("id"))?;
+    let start = Start {
+        key: ConversationKey::new(caller.tenant, conversation),
+        user: caller.user,
+        title,
+        style: request.style,
+    };
+    let started = state.conversations.start(&start, new_id).await?;
+    let status = if started.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let session = started.session;
+    Ok((
+        status,
+        Json(StartAnswer {
+            success: true,
+            text_asset_id: session.text_asset_id,
+            slug: session.slug,
+            title: session.title,
+            conversation_id: session.conversation_id,
+        }),
+    ))
+}
+
+fn check_title(title: &str) -> Result<String, ApiError> {
+    let title = title.trim();
+    if title.is_empty() {
+        return Err(ApiError::field("title", "must not be empty"));
+    }
+    if title
+        .chars()
+        .any(|character| character.is_control() || is_invisible(character))
+    {
+        return Err(ApiError::field(
+            "title",
+            "must be one line without control or invisible characters",
+        ));
+    }
+    if title.chars().count() > MAX_TITLE_CHARS {
+        return Err(ApiError::field(
+            "title",
+            format!("must have at most {MAX_TITLE_CHARS} characters"),
+        ));
+    }
+    Ok(title.to_owned())
+}
+
+/// Marks that turn the direction of text, break lines or show nothing. Joiners are not among them: scripts and emoji
+/// need them.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ToggleRequest {
+    conversation_id: String,
+    scribe_enabled: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ToggleAnswer {
+    success: bool,
+    scribe_enabled: bool,
+}
+
+/// Switches the scribe on or off. Off keeps what waits and finishes the turn that is being written.
+pub(crate) async fn toggle(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Body(request): Body<ToggleRequest>,
+) -> Result<Json<ToggleAnswer>, ApiError> {
+    let conversation: ConversationId = request
+        .conversation_id
+        .parse()
+        .map_err(ApiError::id("conversationId"))?;
+    let key = ConversationKey::new(caller.tenant, conversation);
+    let session = state
+        .conversations
+        .toggle(&key, request.scribe_enabled)
+        .await?
+        .ok_or_else(ApiError::no_scribe)?;
+    Ok(Json(ToggleAnswer {
+        success: true,
+        scribe_enabled: session.scribe_enabled,
+    }))
+}

@@ -1,0 +1,74 @@
+//! `GET /api/media-assets/{id}`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use scribe_core::{AssetId, MediaAsset};
+use scribe_engine::documents::Fetched;
+use serde::Serialize;
+
+use crate::ApiState;
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::json::PathId;
+
+#[derive(Serialize)]
+struct AssetAnswer {
+    asset: MediaAsset,
+}
+
+/// The document, with its ETag; 304 where the caller holds it already.
+pub(crate) async fn read(
+    State(state): State<ApiState>,
+    caller: Caller,
+    PathId(id): PathId,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let id: AssetId = id.parse().map_err(ApiError::id("id"))?;
+    let held = headers
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    // One plain tag goes on to S3, which then sends no document; lists, weak tags and `*` are compared here.
+    let single = Some(held).filter(|held| held.starts_with('"') && !held.contains(','));
+    match state.conversations.document(&caller.tenant, &id, single).await? {
+        Fetched::Found(stored) if holds(held, &stored.etag) => Ok(not_modified(&stored.etag)),
+        Fetched::Found(stored) => {
+            let mut asset = stored.asset;
+            // What the scribe knows of a document is not part of it.
+            asset.scribe = None;
+            let mut response = Json(AssetAnswer { asset }).into_response();
+            tag(&mut response, &stored.etag);
+            Ok(response)
+        }
+        Fetched::NotModified => Ok(not_modified(held)),
+        Fetched::Absent => Err(ApiError::new(
+            StatusCode::NOT_FOUND,
+            "no_document",
+            "there is no document with this id",
+        )),
+    }
+}
+
+/// Whether `If-None-Match` names the tag. The comparison is the weak one, as for every GET.
+fn holds(if_none_match: &str, etag: &str) -> bool {
+    let mut tags = if_none_match.split(',').map(str::trim);
+    tags.any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+}
+
+fn not_modified(etag: &str) -> Response {
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    tag(&mut response, etag);
+    response
+}
+
+fn tag(response: &mut Response, etag: &str) {
+    if let Ok(value) = HeaderValue::from_str(etag) {
+        response.headers_mut().insert(ETAG, value);
+    }
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+}

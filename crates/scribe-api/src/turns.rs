@@ -1,0 +1,150 @@
+//! `POST /api/chat/background-doc/turns` and `GET /api/chat/background-doc/{conversationId}/turns`.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use jiff::Timestamp;
+use scribe_core::turn::{ScribeTrigger, Seq, TriggerState, TurnTimes};
+use scribe_core::{ConversationId, ConversationKey, MessageId};
+use scribe_trigger::{Delivery, TurnRequest};
+use serde::{Deserialize, Serialize};
+
+use crate::ApiState;
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::json::{Body, PathId};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RecordRequest {
+    conversation_id: String,
+    message_id: String,
+    user_message: String,
+    assistant_response: String,
+    #[serde(default)]
+    timestamp: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RecordAnswer {
+    conversation_id: ConversationId,
+    message_id: MessageId,
+    seq: Option<Seq>,
+    delivery: Delivery,
+}
+
+/// 202 for a turn that will be written; 200 where nothing is recorded, because the scribe is off or there is none.
+pub(crate) async fn record(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Body(request): Body<RecordRequest>,
+) -> Result<(StatusCode, Json<RecordAnswer>), ApiError> {
+    let conversation_id: ConversationId = request
+        .conversation_id
+        .parse()
+        .map_err(ApiError::id("conversationId"))?;
+    let message_id: MessageId = request.message_id.parse().map_err(ApiError::id("messageId"))?;
+    let mut turn = TurnRequest::new(
+        caller.tenant,
+        conversation_id.clone(),
+        message_id.clone(),
+        request.user_message,
+        request.assistant_response,
+    );
+    if let Some(timestamp) = request.timestamp {
+        let parsed: Timestamp = timestamp.parse().map_err(|_| {
+            ApiError::field(
+                "timestamp",
+                "must be ISO 8601 with a time zone, such as 2026-11-22T15:40:00.000Z",
+            )
+        })?;
+        turn.timestamp = scribe_trigger::record::iso(parsed);
+    }
+    let recorded = state.recorder.record(turn).await?;
+    let status = match recorded.delivery {
+        Delivery::Invoked | Delivery::Deferred | Delivery::Direct => StatusCode::ACCEPTED,
+        Delivery::Off | Delivery::None => StatusCode::OK,
+    };
+    Ok((
+        status,
+        Json(RecordAnswer {
+            conversation_id,
+            message_id,
+            seq: recorded.seq,
+            delivery: recorded.delivery,
+        }),
+    ))
+}
+
+#[derive(Serialize)]
+pub(crate) struct TurnList {
+    turns: Vec<TurnView>,
+}
+
+/// A turn's states, as people see them.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum StateView {
+    Pending,
+    Processing,
+    Processed,
+    Failed,
+    Paused,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TurnView {
+    message_id: MessageId,
+    seq: Seq,
+    state: StateView,
+    attempts: u32,
+    reason: Option<String>,
+    late: bool,
+    times: TurnTimes,
+}
+
+impl TurnView {
+    fn of(trigger: ScribeTrigger, scribe_enabled: bool) -> Self {
+        let state = match trigger.state {
+            TriggerState::Pending if !scribe_enabled => StateView::Paused,
+            TriggerState::Pending => StateView::Pending,
+            TriggerState::Processing => StateView::Processing,
+            TriggerState::Processed => StateView::Processed,
+            TriggerState::Failed => StateView::Failed,
+        };
+        Self {
+            message_id: trigger.message_id,
+            seq: trigger.seq,
+            state,
+            attempts: trigger.attempts,
+            reason: trigger.reason,
+            late: trigger.late,
+            times: trigger.times,
+        }
+    }
+}
+
+/// The turns that are known: those of the last days, and whatever is owed.
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    PathId(conversation_id): PathId,
+) -> Result<Json<TurnList>, ApiError> {
+    let conversation: ConversationId = conversation_id.parse().map_err(ApiError::id("conversationId"))?;
+    let key = ConversationKey::new(caller.tenant, conversation);
+    let view = state
+        .conversations
+        .view(&key)
+        .await?
+        .ok_or_else(ApiError::no_scribe)?;
+    let turns = state.conversations.turns(&key).await?;
+    let enabled = view.session.scribe_enabled;
+    Ok(Json(TurnList {
+        turns: turns
+            .into_iter()
+            .map(|turn| TurnView::of(turn, enabled))
+            .collect(),
+    }))
+}
