@@ -1,0 +1,88 @@
+//! The API: the scribe's own router, over clients that know this stack's endpoints.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
+use aws_sdk_lambda::config::{BehaviorVersion, Region};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use scribe_api::ApiState;
+use scribe_engine::{Conversations, Documents};
+use scribe_trigger::{Dispatcher, Ledger, Recorder, TriggerConfig};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::bucket;
+use super::config::StackConfig;
+use super::endpoints::Endpoints;
+use super::function::FUNCTION_NAME;
+
+/// The longest that `/healthz` waits.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long requests that are being answered may take after a stop.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The API, serving. Dropping it stops it at once.
+#[derive(Debug)]
+pub(crate) struct Api {
+    stop: CancellationToken,
+    server: AbortOnDropHandle<()>,
+}
+
+/// What the routes need.
+pub(crate) fn state(config: &StackConfig, endpoints: &Endpoints) -> anyhow::Result<ApiState> {
+    let trigger = TriggerConfig::new(
+        endpoints.redis.expose().to_owned().into(),
+        FUNCTION_NAME.to_owned(),
+    )
+    .tuned_by_env()?;
+    let ledger = Ledger::connect(&trigger).context("REDIS_URL can't be used")?;
+    let dispatcher = Dispatcher::new(lambda_client(endpoints, trigger.invoke_timeout), &trigger);
+    let documents = Documents::new(bucket::client(&endpoints.s3), config.bucket.clone());
+    Ok(ApiState {
+        conversations: Conversations::new(ledger.clone(), documents, dispatcher.clone()),
+        recorder: Recorder::new(ledger, dispatcher, &trigger),
+        health_timeout: HEALTH_TIMEOUT,
+    })
+}
+
+fn lambda_client(endpoints: &Endpoints, timeout: Duration) -> aws_sdk_lambda::Client {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let config = aws_sdk_lambda::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http)
+        .timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build())
+        .retry_config(RetryConfig::standard().with_max_attempts(2))
+        .region(Region::new(endpoints.s3.region.clone()))
+        .endpoint_url(&endpoints.lambda)
+        .credentials_provider(bucket::credentials(&endpoints.s3))
+        .build();
+    aws_sdk_lambda::Client::from_conf(config)
+}
+
+impl Api {
+    /// Serves the routes on `listener`.
+    pub(crate) fn serve(listener: TcpListener, state: ApiState) -> Self {
+        let stop = CancellationToken::new();
+        let serving = axum::serve(listener, scribe_api::router(state))
+            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        let server = tokio::spawn(async move {
+            // It ends only when told to: accept errors are retried inside.
+            let _ = serving.await;
+        });
+        Self {
+            stop,
+            server: AbortOnDropHandle::new(server),
+        }
+    }
+
+    /// Accepts nothing more and answers what it has accepted.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        let _ = tokio::time::timeout(GRACE, self.server).await;
+    }
+}
