@@ -1,0 +1,17 @@
+//! The whole thing, black box. Redis and S3 are real servers, the model and Lambda's front end are scripted ones, so
+//! that the clients that ship run in every test.
+
+// So that clippy takes what helpers do for what tests do.
+#![cfg(test)]
+
+mod world;
+
+mod api;
+mod boundaries;
+mod lambda_contract;
+mod ledger;
+mod local_run;
+mod narrator;
+mod protocol;
+mod s3_contract;
+mod stack;

@@ -1,0 +1,236 @@
+//! Once and in order: ids, events and processes that come twice, or die.
+
+use std::sync::Arc;
+
+use http::Method;
+use scribe_core::turn::TriggerState;
+use scribe_engine::Outcome;
+use scribe_trigger::RecordError;
+
+use super::{begin, check_all_woven, written};
+use crate::world::{World, id, key, run, said, turn, woven};
+
+#[tokio::test]
+async fn a_message_id_sent_twice_counts_once() {
+    let world = World::new().await;
+    let (key, engine) = (key("c1"), world.engine());
+    world.start(&key).await;
+    let first = world.say(&key, 1).await;
+    let again = world.say(&key, 1).await;
+    assert_eq!(first, again);
+    assert_eq!(world.ledger().triggers(&key).await.unwrap().len(), 1);
+    world.pump(&engine).await;
+    assert_eq!(world.say(&key, 1).await, first, "after it was processed, too");
+    world.pump(&engine).await;
+    check_all_woven(&world, &key, [1]).await;
+    assert_eq!(world.model.calls(), 1);
+
+    let mut other = turn(&key, 1);
+    other.user_message.push('!');
+    let refused = world.recorder().record(other).await;
+    assert!(
+        matches!(refused, Err(RecordError::OtherText { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_event_delivered_twice_counts_once() {
+    let world = World::new().await;
+    let (key, engine) = (key("c1"), world.engine());
+    world.start(&key).await;
+    world.say(&key, 1).await;
+    let event = world.lambda.take().unwrap();
+    assert_eq!(run(&engine, &event).await, Ok(written(1)));
+    assert_eq!(run(&engine, &event).await, Ok(Outcome::Nothing));
+    assert_eq!(run(&world.engine(), &event).await, Ok(Outcome::Nothing));
+    check_all_woven(&world, &key, [1]).await;
+    assert_eq!(world.model.calls(), 1);
+}
+
+#[tokio::test]
+async fn killed_between_put_and_complete_a_turn_is_applied_once() {
+    let world = World::new().await;
+    let key = key("c1");
+    world.start(&key).await;
+    world.say(&key, 1).await;
+    let event = world.lambda.take().unwrap();
+
+    let put = world.tap.hold_after(Method::PUT, "/media-assets/");
+    let killed = begin(&world, &event);
+    put.reached().await;
+    killed.abort();
+    assert!(killed.await.unwrap_err().is_cancelled());
+    put.go();
+    assert_eq!(world.state(&key, 1).await, Some(TriggerState::Processing));
+
+    // The dead holder's lease runs out; then Lambda's retry comes with the same event.
+    world
+        .redis
+        .command::<()>(&["DEL", "scribe:lease:{default/c1}"])
+        .await;
+    let retried = run(&world.engine(), &event).await;
+    assert_eq!(retried, Ok(Outcome::AlreadyWritten { message_id: id("m1") }));
+    check_all_woven(&world, &key, [1]).await;
+    assert_eq!(world.model.calls(), 1, "the model is not paid twice");
+}
+
+#[tokio::test]
+async fn killed_before_the_put_a_turn_is_woven_by_the_retry() {
+    let world = World::new().await;
+    let key = key("c1");
+    world.start(&key).await;
+    world.say(&key, 1).await;
+    let event = world.lambda.take().unwrap();
+    let put = world.tap.hold_before(Method::PUT, "/media-assets/");
+    let killed = begin(&world, &event);
+    put.reached().await;
+    killed.abort();
+    assert!(killed.await.unwrap_err().is_cancelled());
+    world
+        .redis
+        .command::<()>(&["DEL", "scribe:lease:{default/c1}"])
+        .await;
+    assert_eq!(run(&world.engine(), &event).await, Ok(written(1)));
+    // The dead process' PUT arrives after all, and finds that its condition does not hold any more.
+    put.go();
+    check_all_woven(&world, &key, [1]).await;
+    assert_eq!(world.trigger(&key, 1).await.unwrap().attempts, 2);
+}
+
+#[tokio::test]
+async fn fifty_turns_at_once_are_woven_in_order() {
+    let world = World::new().await;
+    let key = key("c1");
+    world.start(&key).await;
+    for n in 0..50 {
+        world.say(&key, n).await;
+    }
+    // Eight processes take events from Lambda's queue as they come.
+    let world = Arc::new(world);
+    let mut processes = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (world, engine) = (Arc::clone(&world), world.engine());
+        processes.spawn(async move { world.pump(&engine).await });
+    }
+    while let Some(outcomes) = processes.join_next().await {
+        assert!(outcomes.unwrap().iter().all(Result::is_ok));
+    }
+    check_all_woven(&world, &key, 0..50).await;
+    assert_eq!(world.model.calls(), 50);
+}
+
+#[tokio::test]
+async fn two_writers_of_one_document_lose_nothing() {
+    let world = World::new().await;
+    let key = key("c1");
+    let session = world.start(&key).await.session;
+    world.say(&key, 1).await;
+    world.say(&key, 2).await;
+    let events = [world.lambda.take().unwrap(), world.lambda.take().unwrap()];
+
+    // The first one's lease is lost while its model thinks, so the second weaves the same turn at the same time.
+    let (reached, go) = world.model.hold();
+    let slow = begin(&world, &events[0]);
+    reached.notified().await;
+    world
+        .redis
+        .command::<()>(&["DEL", "scribe:lease:{default/c1}"])
+        .await;
+    assert_eq!(run(&world.engine(), &events[1]).await, Ok(written(1)));
+    world
+        .person_writes(&session, |asset| {
+            asset.content.push_str("\n\nA person's own words.\n");
+        })
+        .await;
+    go.notify_one();
+    assert_eq!(slow.await.unwrap(), Ok(written(1)));
+    world.pump(&world.engine()).await;
+    check_all_woven(&world, &key, [1, 2]).await;
+    assert!(
+        world
+            .document(&session)
+            .await
+            .asset
+            .content
+            .contains("A person's own words.")
+    );
+}
+
+#[tokio::test]
+async fn a_holder_whose_token_is_no_longer_the_leases_neither_caches_nor_hands_on() {
+    let world = World::new().await;
+    let key = key("c1");
+    world.start(&key).await;
+    for n in 1..=2 {
+        world.say(&key, n).await;
+    }
+    let event = world.lambda.take().unwrap();
+    world.lambda.take().unwrap();
+    let invoked = world.lambda.taken();
+    let (reached, go) = world.model.hold();
+    let stale = begin(&world, &event);
+    reached.notified().await;
+    let cached_before: Option<String> = world
+        .redis
+        .command(&["HGET", "scribe:active:{default/c1}", "etag"])
+        .await;
+    world
+        .redis
+        .command::<()>(&[
+            "SET",
+            "scribe:lease:{default/c1}",
+            "another-holder",
+            "PX",
+            "60000",
+        ])
+        .await;
+    go.notify_one();
+    assert_eq!(stale.await.unwrap(), Ok(written(1)));
+
+    // The fact is stated all the same.
+    assert_eq!(world.state(&key, 1).await, Some(TriggerState::Processed));
+    let lease: String = world.redis.command(&["GET", "scribe:lease:{default/c1}"]).await;
+    assert_eq!(lease, "another-holder");
+    let cached: Option<String> = world
+        .redis
+        .command(&["HGET", "scribe:active:{default/c1}", "etag"])
+        .await;
+    assert_eq!(cached, cached_before, "the stale holder cached its asset");
+    assert_eq!(world.lambda.taken(), invoked, "the stale holder handed on");
+}
+
+#[tokio::test]
+async fn a_person_who_saves_while_the_model_thinks_loses_nothing() {
+    let world = World::new().await;
+    let (key, engine) = (key("c1"), world.engine());
+    let session = world.start(&key).await.session;
+    world.say(&key, 1).await;
+    world.pump(&engine).await;
+
+    world.say(&key, 2).await;
+    let event = world.lambda.take().unwrap();
+    let (reached, go) = world.model.hold();
+    let writing = tokio::spawn({
+        let engine = Arc::clone(&engine);
+        async move { run(&engine, &event).await }
+    });
+    reached.notified().await;
+    world
+        .person_writes(&session, |asset| {
+            asset.content = asset.content.replace(&said(1), "A person wrote this instead.");
+            asset.title = "Another title".into();
+        })
+        .await;
+    go.notify_one();
+    assert_eq!(writing.await.unwrap(), Ok(written(2)));
+    let stored = world.document(&session).await;
+    assert!(
+        stored.asset.content.contains("A person wrote this instead."),
+        "{}",
+        stored.asset.content
+    );
+    assert_eq!(woven(&stored.asset.content), [2]);
+    assert_eq!(stored.asset.title, "Another title");
+    assert_eq!(world.model.calls(), 2, "a conflict costs no model call");
+}

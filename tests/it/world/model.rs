@@ -1,0 +1,159 @@
+//! A model that answers by script, on the real wire. Where the script is empty it appends what the assistant said.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::State;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+/// What the model does at one call.
+pub(crate) enum Reply {
+    /// Appends the turn's answer, as when nothing is scripted.
+    Follow,
+    /// Says this, and why it stopped.
+    Say {
+        text: String,
+        finish_reason: &'static str,
+    },
+    /// Answers with a status and headers.
+    Status {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+    },
+    /// Tells `reached`, waits for `go`, then follows.
+    Hold { reached: Arc<Notify>, go: Arc<Notify> },
+}
+
+#[derive(Default)]
+struct Inner {
+    script: VecDeque<Reply>,
+    requests: Vec<Value>,
+}
+
+pub(crate) struct ScriptedModel {
+    address: SocketAddr,
+    inner: Arc<Mutex<Inner>>,
+}
+
+impl ScriptedModel {
+    pub(crate) async fn start() -> Self {
+        let inner = Arc::new(Mutex::new(Inner::default()));
+        let router = Router::new()
+            .route("/v1/chat/completions", post(complete))
+            .with_state(Arc::clone(&inner));
+        let listener = super::listener().await;
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, inner }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    pub(crate) fn script(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.inner.lock().unwrap().script.extend(replies);
+    }
+
+    /// How often it was asked.
+    pub(crate) fn calls(&self) -> usize {
+        self.inner.lock().unwrap().requests.len()
+    }
+
+    /// Holds the next call: the first notify says that it was reached, the second lets it go on.
+    pub(crate) fn hold(&self) -> (Arc<Notify>, Arc<Notify>) {
+        let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        self.script([Reply::Hold {
+            reached: Arc::clone(&reached),
+            go: Arc::clone(&go),
+        }]);
+        (reached, go)
+    }
+}
+
+async fn complete(State(inner): State<Arc<Mutex<Inner>>>, Json(request): Json<Value>) -> Response {
+    let reply = {
+        let mut inner = inner.lock().unwrap();
+        inner.requests.push(request.clone());
+        inner.script.pop_front().unwrap_or(Reply::Follow)
+    };
+    match reply {
+        Reply::Follow => follow(&request),
+        Reply::Say { text, finish_reason } => stream(&text, finish_reason),
+        Reply::Status { status, headers } => {
+            let mut response = (
+                StatusCode::from_u16(status).unwrap(),
+                Json(json!({ "error": { "message": "scripted", "type": "scripted", "code": status } })),
+            )
+                .into_response();
+            for (name, value) in headers {
+                response.headers_mut().insert(name, value.parse().unwrap());
+            }
+            response
+        }
+        Reply::Hold { reached, go } => {
+            reached.notify_one();
+            go.notified().await;
+            follow(&request)
+        }
+    }
+}
+
+fn follow(request: &Value) -> Response {
+    let messages = request["messages"].as_array().unwrap();
+    let last = messages.last().unwrap()["content"].as_str().unwrap();
+    // The turn stands last in the prompt, so the last mark in it is the turn's own.
+    let at = last
+        .rfind("Milestone-")
+        .expect("the prompt holds no turn of these tests");
+    let said: String = last[at..].chars().take_while(|&c| c != '.' && c != '"').collect();
+    let said = format!("{said}.");
+    stream(&append(&said), "stop")
+}
+
+/// An answer that appends a paragraph.
+pub(crate) fn append(markdown: &str) -> String {
+    json!({
+        "edits": [{ "action": "append", "block": null, "hash": null, "markdown": markdown }],
+        "reason": null
+    })
+    .to_string()
+}
+
+fn stream(text: &str, finish_reason: &str) -> Response {
+    let chunk = |delta: Value, finish: Option<&str>| {
+        json!({ "id": "c", "object": "chat.completion.chunk", "model": "scripted",
+                "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] })
+    };
+    let mut events: Vec<Value> = text
+        .as_bytes()
+        .chunks(7)
+        .scan(Vec::new(), |rest: &mut Vec<u8>, piece| {
+            rest.extend_from_slice(piece);
+            let whole = match std::str::from_utf8(rest) {
+                Ok(text) => text.len(),
+                Err(error) => error.valid_up_to(),
+            };
+            let piece: Vec<u8> = rest.drain(..whole).collect();
+            Some(String::from_utf8(piece).unwrap())
+        })
+        .map(|piece| chunk(json!({ "content": piece }), None))
+        .collect();
+    events.push(chunk(json!({}), Some(finish_reason)));
+    events
+        .push(json!({ "id": "c", "choices": [], "usage": { "prompt_tokens": 10, "completion_tokens": 5 } }));
+    let done = std::iter::once(Event::default().data("[DONE]"));
+    let all = events
+        .into_iter()
+        .map(|event| Event::default().data(event.to_string()))
+        .chain(done);
+    Sse::new(futures_util::stream::iter(all.map(Ok::<_, Infallible>))).into_response()
+}
