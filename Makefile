@@ -1,0 +1,91 @@
+# One line for each step. What needs more is a subcommand of scribe-local; what installs or checks tools is in .ci/.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+# On CI nothing may change Cargo.lock, and one failing test must not hide the others.
+locked := $(if $(CI),--locked)
+# Tests may count on a process of their own, which nextest gives them; without it they run one after the other.
+has-nextest := $(shell command -v cargo-nextest)
+run-tests := $(if $(has-nextest),nextest run --workspace $(if $(CI),--no-fail-fast),test --workspace --tests) $(locked)
+one-by-one := $(if $(has-nextest),,-- --test-threads=1)
+target := $(or $(CARGO_TARGET_DIR),target)
+# The same packages wherever something is started, or cargo would build their dependencies twice.
+build := cargo build $(locked) -p scribe-local -p scribe-lambda --bins
+scribe-local := $(target)/debug/scribe-local
+# The event that is invoked with, and where the stack is if not at its usual address.
+event := --event $(or $(EVENT),events/turn.json) $(if $(SCRIBE_ADDR),--api http://$(SCRIBE_ADDR))
+bootstrap := $(target)/lambda/summarizer/bootstrap
+# cargo-lambda finds zig through the Python beside it, so the folder comes first, and only where it is wanted.
+with-tools := PATH="$(CURDIR)/.tools/lambda/bin:$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
+title = @printf '\n== %s, %(%T)T\n' "$@"
+
+.PHONY: help run test import invoke invoke-bare function fmt ci format clippy docs template bootstrap clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
+
+run: ## Start everything on 127.0.0.1:3000, until Ctrl-C; documents stay in .scribe/
+	@.ci/install compiler $(if $(REDIS_URL),,redis)
+	$(build)
+	@exec $(scribe-local) run
+
+test: ## Run all tests
+	$(title)
+	@.ci/install compiler redis moto
+	cargo build $(locked) --workspace --bins --tests
+	cargo test $(locked) --workspace --doc --quiet
+	cargo $(run-tests) $(one-by-one)
+
+import: ## Send a transcript through `make run`: FILE=transcript.jsonl [TITLE="The title"]
+	@$(if $(FILE),,$(error which transcript? make import FILE=transcript.jsonl [TITLE="The title"]))$(build) --quiet
+	@exec $(scribe-local) import --file "$$FILE" $(if $(TITLE),--title "$$TITLE")
+
+invoke: ## Run events/turn.json (or EVENT=…) through `sam local invoke` against `make run`; needs Docker
+	@$(build) --quiet
+	@$(scribe-local) invoke --check $(event)
+	@.ci/install lambda sam
+	$(with-tools) sam build
+	@$(with-tools) exec $(scribe-local) invoke $(event)
+
+invoke-bare: function ## The same without Docker, in AWS's runtime emulator
+	@.ci/install sam
+	@$(build) --quiet
+	@exec $(scribe-local) invoke-bare $(event) --bootstrap $(bootstrap)
+
+function: ## Build the function for Amazon Linux
+	@.ci/install compiler lambda
+	$(with-tools) cargo lambda build $(locked) --release -p scribe-lambda --bin summarizer
+
+fmt: ## Format the code
+	cargo fmt --all
+
+ci: format template clippy docs bootstrap test ## Check everything, the tests last
+
+format:
+	$(title)
+	cargo fmt --all --check
+
+template:
+	$(title)
+	@.ci/install sam
+	$(with-tools) sam validate --lint
+	$(with-tools) cfn-lint template.yaml
+
+clippy:
+	$(title)
+	cargo clippy $(locked) --workspace --all-targets -- -D warnings
+
+docs:
+	$(title)
+	RUSTDOCFLAGS="-D warnings" cargo doc $(locked) --workspace --no-deps
+
+bootstrap: function
+	@.ci/install objdump
+	.ci/check-bootstrap $(bootstrap)
+
+clean: ## Remove what was built; tools and documents stay
+	cargo clean
+	rm -rf .aws-sam
