@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
+use scribe_core::prompt::PromptBudget;
 use scribe_trigger::config::{ConfigError, milliseconds, optional};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
@@ -35,6 +36,9 @@ pub struct NarratorConfig {
     pub temperature: Option<f64>,
     /// `SCRIBE_REASONING_EFFORT`; not sent where it is not set and the model's default is unknown.
     pub reasoning_effort: Option<String>,
+    /// `SCRIBE_MODEL_MAX_OUTPUT_TOKENS`: the longest answer, the thoughts of a model that reasons included. An answer
+    /// that reaches it is cut and can't be used.
+    pub max_output_tokens: u32,
     /// `SCRIBE_MODEL_CONNECT_TIMEOUT_MS`: until the connection stands.
     pub connect_timeout: Duration,
     /// `SCRIBE_MODEL_FIRST_TOKEN_TIMEOUT_MS`: from the request to the first piece of text. Heartbeats and thoughts
@@ -56,6 +60,7 @@ impl NarratorConfig {
             reasoning_effort: known_effort(&model).map(str::to_owned),
             model,
             temperature: None,
+            max_output_tokens: PromptBudget::default().output_tokens,
             connect_timeout: Duration::from_secs(3),
             first_token_timeout: Duration::from_secs(20),
             between_tokens_timeout: Duration::from_secs(10),
@@ -82,6 +87,8 @@ impl NarratorConfig {
             api_key: optional::<ApiKey>("OPENAI_API_KEY")?.map(|ApiKey(key)| key),
             temperature: optional::<Temperature>("SCRIBE_TEMPERATURE")?.map(|Temperature(value)| value),
             reasoning_effort: effort.or(default.reasoning_effort),
+            max_output_tokens: optional::<OutputTokens>("SCRIBE_MODEL_MAX_OUTPUT_TOKENS")?
+                .map_or(default.max_output_tokens, |OutputTokens(tokens)| tokens),
             connect_timeout: milliseconds("SCRIBE_MODEL_CONNECT_TIMEOUT_MS", default.connect_timeout)?,
             first_token_timeout: milliseconds(
                 "SCRIBE_MODEL_FIRST_TOKEN_TIMEOUT_MS",
@@ -197,6 +204,21 @@ impl FromStr for Temperature {
     }
 }
 
+/// A length that an answer with one short edit fits into.
+struct OutputTokens(u32);
+
+impl FromStr for OutputTokens {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let tokens: u32 = text.trim().parse().map_err(|_| "it is not a whole number")?;
+        if tokens >= 64 {
+            Ok(Self(tokens))
+        } else {
+            Err("it must be 64 or more, or no edit fits")
+        }
+    }
+}
+
 struct Effort(String);
 
 impl FromStr for Effort {
@@ -286,6 +308,8 @@ mod tests {
                 .parse::<Effort>()
                 .is_err_and(|error| error.to_string().contains("minimal"))
         );
+        assert!("63".parse::<OutputTokens>().is_err() && "-1".parse::<OutputTokens>().is_err());
+        assert!("64".parse::<OutputTokens>().is_ok());
         assert!("sk-1\nx".parse::<ApiKey>().is_err());
         assert_eq!(
             " sk-1\n"

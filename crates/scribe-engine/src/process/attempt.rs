@@ -128,7 +128,10 @@ impl Engine {
             universe: &self.config.universe,
             document: &document,
             turn: &turn,
-            budget: PromptBudget::default(),
+            budget: PromptBudget {
+                output_tokens: self.config.narrator.max_output_tokens,
+                ..PromptBudget::default()
+            },
         });
         let transcript = claimant.turn_event();
         let (answered, written) = tokio::join!(
