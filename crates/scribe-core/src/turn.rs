@@ -145,6 +145,10 @@ pub struct ScribeTrigger {
     /// Whether a copy stands in S3 under `waiting/`, to be removed when the turn is in the document.
     #[serde(default)]
     pub waiting: bool,
+    /// Whether Redis lost its texts and S3 never had them: it is parked without them, and waits again when an event
+    /// brings them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub text_lost: bool,
     /// When it was recorded, claimed last, and finished: milliseconds since 1970.
     #[serde(default)]
     pub times: TurnTimes,
@@ -198,6 +202,7 @@ impl ScribeTrigger {
             reason: None,
             late: false,
             waiting: false,
+            text_lost: false,
             times: TurnTimes::default(),
         }
     }

@@ -145,6 +145,12 @@ impl TurnEvent {
         }
     }
 
+    /// Whether it has no texts: no turn is recorded without any, so they were lost.
+    #[must_use]
+    pub fn text_lost(&self) -> bool {
+        self.user_message.is_empty() && self.assistant_response.is_empty()
+    }
+
     /// A fresh trigger for its turn.
     #[must_use]
     pub fn trigger(&self) -> ScribeTrigger {

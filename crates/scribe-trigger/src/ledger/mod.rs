@@ -20,6 +20,7 @@
 mod outcomes;
 mod scripts;
 mod sessions;
+mod sweeps;
 mod turns;
 
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub use outcomes::{
     Replayed,
 };
 pub use sessions::{CachedAsset, Registration, SessionUpdate, Toggled};
+pub use sweeps::{BACKLOG_SHARDS, BacklogEntry, Known, Sweep, SweepPace};
 
 /// Over how many keys backlog and sessions are spread, so that no slot of a cluster is hot.
 pub(crate) const SHARDS: u8 = 16;

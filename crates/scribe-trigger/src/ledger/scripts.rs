@@ -37,4 +37,8 @@ scripts!(
     mark_none,
     note_waiting,
     update,
+    sweep,
+    park_lost,
+    forget_backlog,
+    dismiss,
 );

@@ -448,11 +448,11 @@ impl Ledger {
     clippy::cast_sign_loss,
     reason = "sequences are below 2^53, see Seq"
 )]
-fn seq_of_score(score: f64) -> Seq {
+pub(super) fn seq_of_score(score: f64) -> Seq {
     Seq(score as u64)
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -471,11 +471,11 @@ pub(super) fn decode_trigger(json: &str, key: &str) -> Result<Option<ScribeTrigg
         .map_err(|error| LedgerError::malformed(key, &error))
 }
 
-fn parse_seq(text: &str, script: &str) -> Result<Seq, LedgerError> {
+pub(super) fn parse_seq(text: &str, script: &str) -> Result<Seq, LedgerError> {
     text.parse().map(Seq).map_err(|_| unknown(script))
 }
 
-fn parse_state(text: &str, script: &str) -> Result<Option<TriggerState>, LedgerError> {
+pub(super) fn parse_state(text: &str, script: &str) -> Result<Option<TriggerState>, LedgerError> {
     match text {
         "" => Ok(None),
         "pending" => Ok(Some(TriggerState::Pending)),
@@ -486,7 +486,7 @@ fn parse_state(text: &str, script: &str) -> Result<Option<TriggerState>, LedgerE
     }
 }
 
-fn unknown(script: &str) -> LedgerError {
+pub(super) fn unknown(script: &str) -> LedgerError {
     LedgerError::Malformed {
         key: script.into(),
         reason: "the script answered what this version does not know".into(),

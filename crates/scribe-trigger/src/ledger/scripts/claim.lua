@@ -1,4 +1,4 @@
--- claim: brings the event's own turn along, then takes the oldest waiting turn and counts the attempt.
+-- claim: brings the event's own turn along, queues it if it is in no queue, then takes the oldest waiting turn and counts the attempt.
 -- KEYS  1 active  2 trigger  3 queue  4 lease
 -- ARGV  1 own trigger (JSON, with seq)  2 lease token  3 lease (ms)  4 ETag the process holds, or ''
 --       5 trigger TTL (s)  6 session TTL (s)
@@ -19,6 +19,11 @@ if not known then
   own.times = { recorded = now_ms() }
   enqueue(KEYS[2], KEYS[3], own, ARGV[5])
   known = own
+elseif known.textLost and not own.textLost then
+  known = found_again(KEYS[2], KEYS[3], known, own, ARGV[5])
+elseif waits(known) and not redis.call('ZSCORE', KEYS[3], known.messageId) then
+  -- Redis kept the turn and lost the queue.
+  enqueue(KEYS[2], KEYS[3], known, ARGV[5])
 end
 if not session then return { 'no_session', known.state } end
 redis.call('EXPIRE', KEYS[1], ARGV[6])
@@ -35,7 +40,7 @@ redis.call('SET', KEYS[4], ARGV[2], 'PX', ARGV[3])
 
 local text = ''
 local trigger = read_trigger(KEYS[2], id)
-if trigger then
+if trigger and not trigger.textLost then
   trigger.attempts = trigger.attempts + 1
   trigger.state = 'processing'
   trigger.times = trigger.times or {}

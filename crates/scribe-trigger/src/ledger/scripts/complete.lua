@@ -8,6 +8,11 @@
 -- Returns {'holder' or 'fact', 1 where a copy stands under waiting/, trigger to hand on or ''}.
 local given = cjson.decode(ARGV[1])
 local trigger = read_trigger(KEYS[2], given.messageId) or given
+if trigger.textLost and not given.textLost then
+  given.seq = trigger.seq
+  given.waiting = trigger.waiting
+  trigger = given
+end
 local waiting = trigger.waiting and '1' or '0'
 trigger.processed = true
 trigger.state = 'processed'

@@ -12,6 +12,10 @@ local session, none = read_session(KEYS[1])
 local asset = session and session.textAssetId or ''
 
 local known = read_trigger(KEYS[2], incoming.messageId)
+if known and known.textLost then
+  known = found_again(KEYS[2], KEYS[3], known, incoming, ARGV[2])
+  return { 'recorded', digits(known.seq), known.state, asset }
+end
 if known then
   local same = known.userMessage == incoming.userMessage
     and known.assistantResponse == incoming.assistantResponse

@@ -1,4 +1,5 @@
--- register: stores a session, and queues turns that were found under waiting/.
+-- register: stores a session, and queues turns that were found under waiting/: those that Redis does not know, those
+-- whose text it had lost, and those that are in no queue any more.
 -- KEYS  1 active  2 trigger  3 queue
 -- ARGV  1 'replace', or 'absent' to leave a session or mark that is there  2 session (JSON)  3 asset, or ''
 --       4 ETag, or ''  5 session TTL (s)  6 trigger TTL (s)  7... triggers (JSON)
@@ -13,12 +14,19 @@ if ARGV[1] == 'replace' or redis.call('EXISTS', KEYS[1]) == 0 then
 end
 for index = 7, #ARGV do
   local trigger = cjson.decode(ARGV[index])
-  if redis.call('HEXISTS', KEYS[2], trigger.messageId) == 0 then
+  local known = read_trigger(KEYS[2], trigger.messageId)
+  if not known then
     if trigger.state == 'failed' then
       write_trigger(KEYS[2], trigger, ARGV[6])
     else
       enqueue(KEYS[2], KEYS[3], trigger, ARGV[6])
     end
+  elseif known.textLost and trigger.state ~= 'failed' then
+    found_again(KEYS[2], KEYS[3], known, trigger, ARGV[6])
+  elseif waits(known) and not redis.call('ZSCORE', KEYS[3], known.messageId) then
+    -- Redis kept the turn and lost the queue.
+    known.waiting = true
+    enqueue(KEYS[2], KEYS[3], known, ARGV[6])
   end
 end
 return stored

@@ -56,6 +56,21 @@ local function enqueue(triggers, queue, trigger, ttl)
   return text
 end
 
+local function waits(trigger)
+  return trigger.state == 'pending' or trigger.state == 'processing'
+end
+
+-- A turn whose text Redis had lost, parked without it: now the text has come, so it waits like any other, in its old
+-- place. Its copy under waiting/ stands under its old sequence.
+local function found_again(triggers, queue, lost, given, ttl)
+  given.seq = lost.seq
+  given.waiting = true
+  given.late = lost.late
+  given.times = { recorded = lost.times and lost.times.recorded or now_ms() }
+  enqueue(triggers, queue, given, ttl)
+  return given
+end
+
 -- The session, or nil. `none` is the mark that no scribe belongs to the conversation.
 local function read_session(active)
   local found = redis.call('HMGET', active, 'session', 'none')
