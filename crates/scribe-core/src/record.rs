@@ -85,6 +85,15 @@ impl Record {
         }
     }
 
+    /// Adds a turn that a person does not want, so that it is never woven, from wherever its event comes. It is not
+    /// counted among those that are in the document.
+    pub fn dismiss(&mut self, conversation: &ConversationId, message: MessageId, seq: Seq) {
+        self.add(conversation, message, seq);
+        if let Some(applied) = self.conversations.get_mut(conversation) {
+            applied.turns -= 1;
+        }
+    }
+
     /// How many turns of a conversation are in the document.
     #[must_use]
     pub fn turns(&self, conversation: &ConversationId) -> u64 {

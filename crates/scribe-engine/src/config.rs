@@ -1,12 +1,14 @@
 //! What an engine needs, read from the environment once, at start.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use scribe_core::prompt::DEFAULT_UNIVERSE;
 use scribe_trigger::TriggerConfig;
-use scribe_trigger::config::{ConfigError, optional, required, seconds};
+use scribe_trigger::config::{ConfigError, milliseconds, optional, required, seconds};
 
 use crate::narrator::NarratorConfig;
+use crate::sweep::SweepConfig;
 
 /// Where the documents are.
 #[derive(Debug, Clone)]
@@ -58,9 +60,9 @@ pub struct EngineConfig {
 pub struct Patience {
     /// Attempts that count: at the last one's failure the turn is parked.
     pub attempts: u32,
-    /// The pauses after a counted attempt, and the first ones after a service's failure.
+    /// `SCRIBE_PAUSES_MS`: the pauses after a counted attempt, and the first ones after a service's failure.
     pub pauses: [Duration; 3],
-    /// The longest pause after a service's failure.
+    /// `SCRIBE_LONGEST_PAUSE_MS`: the longest pause after a service's failure.
     pub longest_pause: Duration,
     /// The longest pause that a server may ask for with Retry-After.
     pub longest_retry_after: Duration,
@@ -85,6 +87,28 @@ impl Default for Patience {
 }
 
 impl Patience {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let default = Self::default();
+        let patience = Self {
+            pauses: optional::<Pauses>("SCRIBE_PAUSES_MS")?.map_or(default.pauses, |Pauses(pauses)| pauses),
+            longest_pause: milliseconds("SCRIBE_LONGEST_PAUSE_MS", default.longest_pause)?,
+            service: seconds("SCRIBE_SERVICE_PATIENCE_S", default.service)?,
+            ..default
+        };
+        if patience.longest_pause < patience.pauses[2] {
+            return Err(ConfigError::Contradiction {
+                first: "SCRIBE_LONGEST_PAUSE_MS",
+                second: "SCRIBE_PAUSES_MS",
+                reason: "no pause may be longer than the longest".into(),
+            });
+        }
+        Ok(patience)
+    }
+
     /// The pause after a counted attempt; attempts are counted from 1.
     #[must_use]
     pub fn after_attempt(&self, attempt: u32) -> Duration {
@@ -118,7 +142,8 @@ impl EngineConfig {
         }
         optional::<u32>("SCRIBE_MAX_CHAIN")?;
         seconds("SCRIBE_FUNCTION_TIMEOUT_S", Duration::from_secs(1))?;
-        seconds("SCRIBE_SERVICE_PATIENCE_S", Duration::from_secs(1))?;
+        Patience::from_env()?;
+        SweepConfig::from_env()?;
         Ok(())
     }
 
@@ -127,7 +152,6 @@ impl EngineConfig {
     /// # Errors
     /// [`ConfigError`], naming the variable.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let patience = Patience::default();
         Ok(Self {
             trigger: TriggerConfig::from_env()?,
             documents: DocumentsConfig::from_env()?,
@@ -135,17 +159,42 @@ impl EngineConfig {
             universe: optional("SCRIBE_UNIVERSE")?.unwrap_or_else(|| DEFAULT_UNIVERSE.into()),
             function_timeout: seconds("SCRIBE_FUNCTION_TIMEOUT_S", Duration::from_secs(60))?,
             max_chain: optional("SCRIBE_MAX_CHAIN")?.unwrap_or(64),
-            patience: Patience {
-                service: seconds("SCRIBE_SERVICE_PATIENCE_S", patience.service)?,
-                ..patience
-            },
+            patience: Patience::from_env()?,
         })
+    }
+}
+
+/// Three growing numbers of milliseconds, with commas.
+struct Pauses([Duration; 3]);
+
+impl FromStr for Pauses {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        const SHAPE: &str = "it must be three growing numbers of milliseconds, such as 2000,10000,60000";
+        let numbers: Vec<u64> = text
+            .split(',')
+            .map(|number| number.trim().parse())
+            .collect::<Result<_, _>>()
+            .map_err(|_| SHAPE)?;
+        let pauses: [u64; 3] = numbers.try_into().map_err(|_| SHAPE)?;
+        if pauses[0] == 0 || !pauses.is_sorted() {
+            return Err(SHAPE);
+        }
+        Ok(Self(pauses.map(Duration::from_millis)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pauses_are_three_and_grow() {
+        assert!("2000, 10000,60000".parse::<Pauses>().is_ok());
+        for wrong in ["", "1,2", "1,2,3,4", "3,2,1", "0,1,2", "1,2,x"] {
+            assert!(wrong.parse::<Pauses>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn pauses_grow_and_honour_retry_after() {

@@ -3,6 +3,8 @@
 //! The order of writes is the protocol's: S3 first, then Redis, each step harmless to repeat. So a crash in between,
 //! or a Redis that is down, leaves something that the same request completes.
 
+mod failed;
+
 use jiff::Timestamp;
 use scribe_core::asset::NewDocument;
 use scribe_core::turn::{ScribeTrigger, TriggerState};
@@ -15,7 +17,9 @@ use crate::documents::{
     Author, Conversation, Documents, DocumentsError, Fetched, StoredAsset, WaitingTurn, Written,
 };
 
-/// How often a conversation's object is tried to be switched while others write it.
+pub use failed::{FailedTurnError, ReplayedTurn};
+
+/// How often an object is tried to be changed while others write it.
 const TOGGLE_TRIES: u32 = 8;
 
 /// What a request of the API failed at.
@@ -31,7 +35,7 @@ pub enum ConversationError {
     #[error("the document {0} of this conversation was deleted")]
     DocumentGone(AssetId),
     /// Others wrote in between too often.
-    #[error("others switched the conversation at the same moment, try again")]
+    #[error("others changed the same at the same moment, try again")]
     Contended,
 }
 

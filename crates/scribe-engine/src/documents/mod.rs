@@ -30,7 +30,7 @@ use crate::config::DocumentsConfig;
 
 pub use assets::{Author, Fetched, StoredAsset};
 pub use conversation_objects::Conversation;
-pub use turn_objects::{WaitingState, WaitingTurn};
+pub use turn_objects::{Owed, WaitingState, WaitingTurn};
 
 /// An S3 operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -253,8 +253,8 @@ impl Documents {
             })
     }
 
-    /// All keys below a prefix.
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, DocumentsError> {
+    /// All objects below a prefix.
+    async fn list(&self, prefix: &str) -> Result<Vec<aws_sdk_s3::types::Object>, DocumentsError> {
         let mut pages = self
             .client
             .list_objects_v2()
@@ -262,21 +262,16 @@ impl Documents {
             .prefix(prefix)
             .into_paginator()
             .send();
-        let mut keys = Vec::new();
+        let mut objects = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| DocumentsError::Unavailable {
                 operation: "LIST",
                 key: prefix.into(),
                 reason: aws::describe(&error),
             })?;
-            keys.extend(
-                page.contents
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(|object| object.key),
-            );
+            objects.extend(page.contents.unwrap_or_default());
         }
-        Ok(keys)
+        Ok(objects)
     }
 }
 

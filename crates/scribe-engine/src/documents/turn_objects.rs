@@ -4,15 +4,17 @@
 //! not in its document yet, and no event carries it any more; or it is parked, with a reason. The failed list is
 //! read from here, so nothing that Redis forgets is lost.
 
-use scribe_core::turn::{ScribeTrigger, Seq, TriggerState, Turn};
+use aws_sdk_s3::types::Object as Listed;
+use jiff::Timestamp;
+use scribe_core::turn::{ScribeTrigger, Seq, TriggerState};
 use scribe_core::{ConversationKey, MessageId};
 use scribe_trigger::TurnEvent;
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Documents, DocumentsError, Got, Written, encode, parse};
 
-/// How often a parked turn's object is tried to be written while others write it.
-const PARK_TRIES: u32 = 8;
+/// How often an object under `waiting/` is tried to be written while others write it.
+const WAITING_TRIES: u32 = 8;
 
 /// Whether a turn under `waiting/` waits or is parked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,21 +51,55 @@ impl WaitingTurn {
             state,
             reason: self.reason.clone(),
             waiting: true,
+            text_lost: self.event.text_lost(),
             ..self.event.trigger()
         }
     }
 }
 
-fn turn_key(turn: &Turn) -> String {
-    let ConversationKey { tenant, conversation } = &turn.conversation;
-    format!(
-        "tenants/{tenant}/turns/{conversation}/{}-{}.json",
-        turn.seq, turn.message_id
-    )
+/// What the name of an object under `waiting/` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// Whose turn it is.
+    pub key: ConversationKey,
+    /// Its place in the conversation.
+    pub seq: Seq,
+    /// Its id.
+    pub message_id: MessageId,
+    /// When the object was written, in whole seconds.
+    pub written: Timestamp,
+}
+
+impl Owed {
+    /// None for an object that no summarizer wrote.
+    fn read(listed: &Listed) -> Option<Self> {
+        let name = listed
+            .key
+            .as_deref()?
+            .strip_prefix(WAITING)?
+            .strip_suffix(".json")?;
+        let (tenant, rest) = name.split_once('/')?;
+        let (conversation, turn) = rest.split_once('/')?;
+        let (seq, message_id) = turn.split_once('-')?;
+        Some(Self {
+            key: ConversationKey::new(tenant.parse().ok()?, conversation.parse().ok()?),
+            seq: Seq(seq.parse().ok()?),
+            message_id: message_id.parse().ok()?,
+            written: Timestamp::from_second(listed.last_modified?.secs()).ok()?,
+        })
+    }
+}
+
+/// The prefix of everything that is owed.
+const WAITING: &str = "waiting/";
+
+fn turn_key(key: &ConversationKey, seq: Seq, message_id: &MessageId) -> String {
+    let ConversationKey { tenant, conversation } = key;
+    format!("tenants/{tenant}/turns/{conversation}/{seq}-{message_id}.json")
 }
 
 fn waiting_prefix(key: &ConversationKey) -> String {
-    format!("waiting/{}/{}/", key.tenant, key.conversation)
+    format!("{WAITING}{}/{}/", key.tenant, key.conversation)
 }
 
 fn waiting_key(key: &ConversationKey, seq: Seq, message_id: &MessageId) -> String {
@@ -76,13 +112,31 @@ impl Documents {
     /// # Errors
     /// [`DocumentsError`] if S3 can't be reached.
     pub async fn put_turn(&self, event: &TurnEvent) -> Result<(), DocumentsError> {
-        let key = turn_key(&event.turn());
+        let key = turn_key(&event.key(), event.seq, &event.message_id);
         self.put(&key, encode(&key, event)?, Condition::Absent, None)
             .await
             .map(drop)
     }
 
-    /// Writes a turn under `waiting/`; one that is there stays. Answers whether this call wrote it.
+    /// Reads a turn of the transcript.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached or the object can't be read.
+    pub async fn transcribed_turn(
+        &self,
+        key: &ConversationKey,
+        seq: Seq,
+        message_id: &MessageId,
+    ) -> Result<Option<TurnEvent>, DocumentsError> {
+        let name = turn_key(key, seq, message_id);
+        match self.get(&name, None).await? {
+            Got::Found(object) => parse(&name, &object.bytes).map(Some),
+            Got::NotModified | Got::Absent => Ok(None),
+        }
+    }
+
+    /// Writes a turn under `waiting/`; one that is there stays, unless its texts were lost. Answers whether this call
+    /// wrote it.
     ///
     /// # Errors
     /// [`DocumentsError`] if S3 can't be reached.
@@ -93,43 +147,74 @@ impl Documents {
             state: WaitingState::Waiting,
             reason: None,
         };
-        let written = self
-            .put(&key, encode(&key, &waiting)?, Condition::Absent, None)
-            .await?;
-        Ok(matches!(written, Written::Done { .. }))
+        let json = encode(&key, &waiting)?;
+        for _ in 0..WAITING_TRIES {
+            let written = self.put(&key, json.clone(), Condition::Absent, None).await?;
+            if matches!(written, Written::Done { .. }) {
+                return Ok(true);
+            }
+            // 409 says only that somebody was writing it, so whether it stands there has to be seen.
+            if let Got::Found(object) = self.get(&key, None).await? {
+                if !parse::<WaitingTurn>(&key, &object.bytes)?.event.text_lost() {
+                    return Ok(false);
+                }
+                let written = self
+                    .put(&key, json.clone(), Condition::Matches(&object.etag), None)
+                    .await?;
+                if matches!(written, Written::Done { .. }) {
+                    return Ok(true);
+                }
+            }
+        }
+        Err(contended(key))
     }
 
-    /// Writes a turn under `waiting/` as parked, with the reason, whether it stood there or not.
+    /// Writes a turn under `waiting/` as parked, with the reason, whether it stood there or not. Texts that stand
+    /// there are kept where the event has none.
     ///
     /// # Errors
     /// [`DocumentsError`] if S3 can't be reached.
     pub async fn park_waiting(&self, event: &TurnEvent, reason: &str) -> Result<(), DocumentsError> {
-        let key = waiting_key(&event.key(), event.seq, &event.message_id);
         let parked = WaitingTurn {
             event: event.clone(),
             state: WaitingState::Parked,
             reason: Some(reason.to_owned()),
         };
-        let json = encode(&key, &parked)?;
-        for _ in 0..PARK_TRIES {
-            let written = match self.get(&key, None).await? {
-                Got::Found(object) => {
-                    self.put(&key, json.clone(), Condition::Matches(&object.etag), None)
-                        .await?
-                }
-                Got::NotModified | Got::Absent => {
-                    self.put(&key, json.clone(), Condition::Absent, None).await?
-                }
+        self.write_waiting(parked).await
+    }
+
+    /// Turns a parked turn back into a waiting one.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached.
+    pub async fn unpark_waiting(&self, event: &TurnEvent) -> Result<(), DocumentsError> {
+        let waiting = WaitingTurn {
+            event: event.clone(),
+            state: WaitingState::Waiting,
+            reason: None,
+        };
+        self.write_waiting(waiting).await
+    }
+
+    async fn write_waiting(&self, mut turn: WaitingTurn) -> Result<(), DocumentsError> {
+        let key = waiting_key(&turn.event.key(), turn.event.seq, &turn.event.message_id);
+        for _ in 0..WAITING_TRIES {
+            let found = self.get(&key, None).await?;
+            if let Got::Found(object) = &found
+                && turn.event.text_lost()
+            {
+                turn.event = parse::<WaitingTurn>(&key, &object.bytes)?.event;
+            }
+            let condition = match &found {
+                Got::Found(object) => Condition::Matches(&object.etag),
+                Got::NotModified | Got::Absent => Condition::Absent,
             };
+            let written = self.put(&key, encode(&key, &turn)?, condition, None).await?;
             if matches!(written, Written::Done { .. }) {
                 return Ok(());
             }
         }
-        Err(DocumentsError::Unavailable {
-            operation: "PUT",
-            key,
-            reason: format!("others wrote it {PARK_TRIES} times in between"),
-        })
+        Err(contended(key))
     }
 
     /// Reads a turn under `waiting/`.
@@ -151,11 +236,38 @@ impl Documents {
     /// [`DocumentsError`] if S3 can't be reached or an object can't be read.
     pub async fn waiting_turns(&self, key: &ConversationKey) -> Result<Vec<WaitingTurn>, DocumentsError> {
         let mut turns = Vec::new();
-        for name in self.list(&waiting_prefix(key)).await? {
+        for listed in self.list(&waiting_prefix(key)).await? {
             // One that is removed in between was completed.
-            turns.extend(self.read_waiting(&name).await?);
+            turns.extend(self.read_waiting(&listed.key.unwrap_or_default()).await?);
         }
         Ok(turns)
+    }
+
+    /// Reads what stands under `waiting/` of one turn. Its sequence need not be known; a turn that was delivered
+    /// directly may stand there under two.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached or an object can't be read.
+    pub async fn owed_turn(
+        &self,
+        key: &ConversationKey,
+        message_id: &MessageId,
+    ) -> Result<Vec<WaitingTurn>, DocumentsError> {
+        let mut found = Vec::new();
+        for listed in self.list(&waiting_prefix(key)).await? {
+            if let Some(owed) = Owed::read(&listed).filter(|owed| owed.message_id == *message_id) {
+                found.extend(self.waiting_turn(key, owed.seq, message_id).await?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Lists everything that is owed, of all conversations, without reading it.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached.
+    pub async fn owed(&self) -> Result<Vec<Owed>, DocumentsError> {
+        Ok(self.list(WAITING).await?.iter().filter_map(Owed::read).collect())
     }
 
     /// Removes a turn from `waiting/`: it is in its document.
@@ -176,6 +288,14 @@ impl Documents {
             Got::Found(object) => parse(name, &object.bytes).map(Some),
             Got::NotModified | Got::Absent => Ok(None),
         }
+    }
+}
+
+fn contended(key: String) -> DocumentsError {
+    DocumentsError::Unavailable {
+        operation: "PUT",
+        key,
+        reason: format!("others wrote it {WAITING_TRIES} times in between"),
     }
 }
 

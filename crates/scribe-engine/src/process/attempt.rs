@@ -9,7 +9,7 @@ use scribe_core::prompt::{PromptBudget, PromptInput, prompt};
 use scribe_core::turn::{ScribeTrigger, Seq};
 use scribe_core::{ActiveScribeSession, ConversationKey, MediaAsset, MessageId, ScribeState, Standing};
 use scribe_trigger::TurnEvent;
-use scribe_trigger::ledger::CachedAsset;
+use scribe_trigger::ledger::{CachedAsset, Registration};
 use tokio::time::Instant;
 
 use super::commit::Committed;
@@ -18,6 +18,7 @@ use super::lease::Lease;
 use super::settle::Own;
 use super::{Engine, Outcome, TurnFailure};
 use crate::documents::{Fetched, StoredAsset};
+use crate::lost;
 
 /// The time that is kept for commit, complete and settle when the model's deadline is set.
 const AFTER_THE_MODEL: Duration = Duration::from_secs(5);
@@ -66,7 +67,10 @@ impl Engine {
         let key = event.key();
         let found = match given.trigger {
             Some(trigger) => Ok(*trigger),
-            None => self.lost_trigger(&key, given.seq, &given.message_id).await,
+            None => {
+                self.lost_trigger(&key, &given.session, given.seq, &given.message_id)
+                    .await
+            }
         };
         let (trigger, lost) = match found {
             Ok(trigger) => (trigger, None),
@@ -208,36 +212,40 @@ impl Engine {
         })
     }
 
-    /// A queued id without its trigger: the turn is looked up in S3.
+    /// A queued id without its trigger: the turn is looked up in S3, and given back to Redis.
     async fn lost_trigger(
         &self,
         key: &ConversationKey,
+        session: &ActiveScribeSession,
         seq: Seq,
         message_id: &MessageId,
     ) -> Result<ScribeTrigger, (Box<ScribeTrigger>, AttemptError)> {
-        let stub = || {
-            let turn = scribe_core::Turn {
-                conversation: key.clone(),
-                message_id: message_id.clone(),
-                seq,
-                user_message: String::new(),
-                assistant_response: String::new(),
-                timestamp: String::new(),
-            };
-            Box::new(ScribeTrigger::pending(&turn))
-        };
-        match self.documents.waiting_turn(key, seq, message_id).await {
-            Ok(Some(found)) => Ok(ScribeTrigger {
-                attempts: 1,
-                ..found.trigger()
-            }),
+        match lost::look_up(&self.documents, key, seq, message_id).await {
+            Ok(Some(found)) => {
+                // This attempt counts, so Redis must know of it: one that kills its process is not to be endless.
+                let trigger = ScribeTrigger { attempts: 1, ..found };
+                let registration = Registration {
+                    session,
+                    asset: None,
+                    turns: std::slice::from_ref(&trigger),
+                    replace: false,
+                };
+                if let Err(error) = self.ledger.register(registration).await {
+                    tracing::warn!(
+                        turn.id = %message_id,
+                        conversation.id = %key,
+                        "the text of turn {message_id} was found, but redis was not told: {error}"
+                    );
+                }
+                Ok(trigger)
+            }
             Ok(None) => Err((
-                stub(),
+                Box::new(lost::stub(key, seq, message_id)),
                 AttemptError::Permanent {
-                    reason: "redis lost its text, and no copy stands in s3".into(),
+                    reason: lost::REASON.into(),
                 },
             )),
-            Err(error) => Err((stub(), error.into())),
+            Err(error) => Err((Box::new(lost::stub(key, seq, message_id)), error.into())),
         }
     }
 

@@ -11,6 +11,7 @@ use super::commit::Committed;
 use super::failure::AttemptError;
 use super::settle::Own;
 use super::{Engine, Outcome, Service, TurnFailure};
+use crate::copies::{remove_copy, tell_of_copy};
 
 impl Engine {
     /// States the fact in Redis, removes the turn's copy, and hands on.
@@ -53,7 +54,7 @@ impl Engine {
         tokio::join!(
             async {
                 if waiting {
-                    self.remove_waiting(&turn).await;
+                    remove_copy(&self.documents, &turn).await;
                 }
             },
             self.hand_on(claimant.event, &claimant.session.text_asset_id, next)
@@ -177,7 +178,7 @@ impl Engine {
                     .await;
             }
             // Another invocation has the turn now. If it succeeds, it is to remove the copy.
-            Ok(Parked::Refused) => self.tell_of_copy(&claimant.turn_event()).await,
+            Ok(Parked::Refused) => tell_of_copy(&self.ledger, &self.documents, &claimant.turn_event()).await,
             Err(error) => tracing::warn!(
                 turn.id = %message_id,
                 conversation.id = %claimant.key,

@@ -10,6 +10,7 @@ use scribe_core::turn::TriggerState;
 use scribe_trigger::TurnEvent;
 
 use super::{Engine, TurnFailure, is_settled};
+use crate::copies::tell_of_copy;
 
 /// What an invocation learned of its event's own turn.
 #[derive(Debug, Default)]
@@ -46,38 +47,7 @@ impl Engine {
                 message_id: event.message_id.clone(),
                 reason: error.to_string(),
             })?;
-        self.tell_of_copy(event).await;
+        tell_of_copy(&self.ledger, &self.documents, event).await;
         Ok(())
-    }
-
-    /// Tells Redis that a copy of a turn stands under `waiting/`, so that whoever completes the turn removes it. If it
-    /// was completed in between, the copy is removed here. What Redis can't be told the sweeper finds.
-    pub(super) async fn tell_of_copy(&self, turn: &TurnEvent) {
-        match self.ledger.note_waiting(&turn.key(), &turn.message_id).await {
-            Ok(Some(TriggerState::Processed)) => self.remove_waiting(turn).await,
-            Ok(_) => {}
-            Err(error) => tracing::info!(
-                turn.id = %turn.message_id,
-                conversation.id = %turn.key(),
-                "turn {} stands under waiting/ and redis was not told: {error}",
-                turn.message_id
-            ),
-        }
-    }
-
-    /// Removes a turn's copy from `waiting/`. Failing leaves a stale one, which the sweeper recognizes by the record.
-    pub(super) async fn remove_waiting(&self, turn: &TurnEvent) {
-        if let Err(error) = self
-            .documents
-            .remove_waiting(&turn.key(), turn.seq, &turn.message_id)
-            .await
-        {
-            tracing::warn!(
-                turn.id = %turn.message_id,
-                conversation.id = %turn.key(),
-                "turn {} is in its document, but its copy was not removed: {error}",
-                turn.message_id
-            );
-        }
     }
 }

@@ -1,0 +1,184 @@
+//! The backlog: conversations that may have waiting turns, and whether somebody is to be invoked for them.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+use scribe_core::turn::{ScribeTrigger, Seq};
+use scribe_core::{AssetId, ConversationKey, MessageId};
+use scribe_trigger::ledger::{BACKLOG_SHARDS, BacklogEntry, Sweep, SweepPace};
+use scribe_trigger::{LedgerError, TurnEvent};
+use tokio::time::Instant;
+
+use super::{SweepError, Sweeper, Swept, millis};
+use crate::documents::DocumentsError;
+use crate::lost;
+
+/// How many conversations are asked about, and how many functions invoked, at a time.
+const AT_ONCE: usize = 32;
+
+impl Sweeper {
+    /// Goes over the conversations that owe turns, then over the backlog.
+    pub(super) async fn look_at_backlog(
+        &self,
+        now: Timestamp,
+        until: Instant,
+        waiting: BTreeSet<ConversationKey>,
+        swept: &mut Swept,
+    ) -> Result<(), SweepError> {
+        let now_ms = millis(now);
+        // What stands under `waiting/` must be in the backlog as well: Redis may have lost that part of its memory.
+        let owing = stream::iter(waiting)
+            .map(|key| async move {
+                self.ledger.note_backlog(&key, now_ms).await?;
+                self.sweep(&key, None, now_ms).await
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect::<Vec<_>>()
+            .await;
+        for done in owing {
+            *swept += done?;
+        }
+        let first = self.first_shard.fetch_add(1, Ordering::Relaxed);
+        for shard in 0..BACKLOG_SHARDS {
+            let shard = first.wrapping_add(shard) % BACKLOG_SHARDS;
+            let entries = self.ledger.backlog(shard).await?;
+            let mut looks = stream::iter(entries)
+                .map(|entry| async move {
+                    if Instant::now() >= until {
+                        return Ok(Swept {
+                            cut_short: true,
+                            ..Swept::default()
+                        });
+                    }
+                    self.sweep(&entry.key, Some(&entry), now_ms).await
+                })
+                .buffer_unordered(AT_ONCE);
+            while let Some(done) = looks.next().await {
+                *swept += done?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Invokes for one conversation if its oldest turn has waited too long; forgets one where nothing waits.
+    async fn sweep(
+        &self,
+        key: &ConversationKey,
+        entry: Option<&BacklogEntry>,
+        now_ms: u64,
+    ) -> Result<Swept, LedgerError> {
+        let pace = SweepPace {
+            after: self.config.after,
+            pauses: &self.config.patience.pauses,
+            longest_pause: self.config.patience.longest_pause,
+        };
+        match self.ledger.sweep(key, now_ms, pace).await? {
+            Sweep::Off | Sweep::Later => Ok(Swept::default()),
+            Sweep::Empty => {
+                let age = entry.map_or(0, |entry| now_ms.saturating_sub(entry.noted_ms));
+                if let Some(entry) = entry.filter(|_| u128::from(age) >= self.config.waiting_age.as_millis())
+                {
+                    self.ledger.forget_backlog(entry).await?;
+                }
+                Ok(Swept::default())
+            }
+            Sweep::Due {
+                trigger,
+                text_asset_id,
+            } => Ok(self.invoke(key, &trigger, text_asset_id).await),
+            Sweep::Lost { message_id, seq } => match self.find_lost(key, seq, &message_id).await {
+                Ok(done) => Ok(done),
+                Err(SweepError::Ledger(error)) => Err(error),
+                Err(error @ SweepError::Documents(_)) => {
+                    tracing::error!(
+                        turn.id = %message_id,
+                        conversation.id = %key,
+                        "the text of turn {message_id} of {key} is lost in redis, and s3 can't be asked for it: {error}"
+                    );
+                    Ok(Swept {
+                        failed: 1,
+                        ..Swept::default()
+                    })
+                }
+            },
+        }
+    }
+
+    async fn invoke(
+        &self,
+        key: &ConversationKey,
+        trigger: &ScribeTrigger,
+        text_asset_id: Option<AssetId>,
+    ) -> Swept {
+        let event = TurnEvent::new(&trigger.turn(key), text_asset_id);
+        let mut swept = Swept::default();
+        match self.dispatcher.invoke(&event).await {
+            Ok(()) => {
+                tracing::info!(
+                    turn.id = %trigger.message_id,
+                    conversation.id = %key,
+                    "turn {} of {key} waited too long, the summarizer was invoked for it",
+                    trigger.message_id
+                );
+                swept.invoked = 1;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    turn.id = %trigger.message_id,
+                    conversation.id = %key,
+                    "turn {} of {key} waits for the next look: {error}",
+                    trigger.message_id
+                );
+                swept.refused = 1;
+            }
+        }
+        swept
+    }
+
+    /// A queued id whose text Redis has lost: it is given back if S3 has it, else parked.
+    async fn find_lost(
+        &self,
+        key: &ConversationKey,
+        seq: Seq,
+        message_id: &MessageId,
+    ) -> Result<Swept, SweepError> {
+        if let Some(trigger) = lost::look_up(&self.documents, key, seq, message_id).await? {
+            let Some((conversation, _)) = self.documents.conversation(key).await? else {
+                return Ok(Swept::default());
+            };
+            let document = self.document(&conversation).await?;
+            self.give_back(&conversation, document.as_ref(), std::slice::from_ref(&trigger))
+                .await?;
+            let mut swept = self.invoke(key, &trigger, Some(conversation.text_asset_id)).await;
+            swept.requeued = 1;
+            return Ok(swept);
+        }
+        let stub = ScribeTrigger {
+            state: scribe_core::turn::TriggerState::Failed,
+            reason: Some(lost::REASON.into()),
+            ..lost::stub(key, seq, message_id)
+        };
+        let event = TurnEvent::new(&stub.turn(key), None);
+        self.park(&event, lost::REASON).await?;
+        self.ledger.park_lost(key, &stub).await?;
+        Ok(Swept {
+            parked: 1,
+            ..Swept::default()
+        })
+    }
+
+    /// Writes the reason to the turn's object, and tells the operator.
+    pub(super) async fn park(&self, event: &TurnEvent, reason: &str) -> Result<(), DocumentsError> {
+        self.documents.park_waiting(event, reason).await?;
+        tracing::error!(
+            turn.id = %event.message_id,
+            conversation.id = %event.key(),
+            "turn {} of {} is parked, replay or dismiss it: {reason}",
+            event.message_id,
+            event.key()
+        );
+        Ok(())
+    }
+}
