@@ -4,8 +4,8 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use scribe_core::IdError;
-use scribe_core::turn::TurnError;
-use scribe_engine::conversations::ConversationError;
+use scribe_core::turn::{TriggerState, TurnError};
+use scribe_engine::conversations::{ConversationError, FailedTurnError};
 use scribe_trigger::RecordError;
 use serde::Serialize;
 
@@ -111,7 +111,35 @@ impl From<ConversationError> for ApiError {
             ConversationError::Contended => Self::new(
                 StatusCode::CONFLICT,
                 "contended",
-                "others switched the scribe at the same moment; try again",
+                "others changed the same at the same moment; try again",
+            ),
+        }
+    }
+}
+
+impl From<FailedTurnError> for ApiError {
+    fn from(error: FailedTurnError) -> Self {
+        match error {
+            FailedTurnError::Conversation(error) => error.into(),
+            FailedTurnError::NoScribe => Self::no_scribe(),
+            FailedTurnError::Unknown(_) => Self::new(
+                StatusCode::NOT_FOUND,
+                "no_turn",
+                "nothing is known of this turn; GET …/turns lists those that are",
+            ),
+            FailedTurnError::NotFailed { state, .. } => Self::new(
+                StatusCode::CONFLICT,
+                "not_failed",
+                match state {
+                    TriggerState::Processed => "this turn is in the document",
+                    TriggerState::Pending | TriggerState::Processing => "this turn waits to be written",
+                    TriggerState::Failed => "this turn is being changed by somebody else; try again",
+                },
+            ),
+            FailedTurnError::TextLost(_) => Self::new(
+                StatusCode::CONFLICT,
+                "text_lost",
+                "the text of this turn is lost; send the turn again under the same messageId",
             ),
         }
     }

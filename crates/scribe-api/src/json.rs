@@ -23,19 +23,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// The one id in a route's path.
-pub(crate) struct PathId(pub(crate) String);
+/// The id in a route's path, or a tuple of them.
+pub(crate) struct PathId<T = String>(pub(crate) T);
 
-impl<S: Send + Sync> FromRequestParts<S> for PathId {
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathId<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        match Path::<String>::from_request_parts(parts, state).await {
+        match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(id)) => Ok(Self(id)),
             Err(_) => Err(ApiError::new(
                 StatusCode::BAD_REQUEST,
                 "invalid_path",
-                "the id in the path is not UTF-8; only letters, digits, '.', '_' and '-' are taken",
+                "an id in the path is not UTF-8; only letters, digits, '.', '_' and '-' are taken",
             )),
         }
     }

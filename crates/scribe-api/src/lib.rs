@@ -4,6 +4,7 @@ mod background_doc;
 mod caller;
 mod conversations;
 mod error;
+mod failed_turns;
 mod health;
 mod json;
 mod media_assets;
@@ -48,6 +49,18 @@ pub fn router(state: ApiState) -> Router {
         .route(
             "/api/chat/background-doc/{conversation_id}/turns",
             get(turns::list),
+        )
+        .route(
+            "/api/chat/background-doc/{conversation_id}/turns/replay",
+            post(failed_turns::replay_all),
+        )
+        .route(
+            "/api/chat/background-doc/{conversation_id}/turns/{message_id}/replay",
+            post(failed_turns::replay),
+        )
+        .route(
+            "/api/chat/background-doc/{conversation_id}/turns/{message_id}/dismiss",
+            post(failed_turns::dismiss),
         )
         .route("/api/media-assets/{id}", get(media_assets::read))
         .route("/healthz", get(health::read))
