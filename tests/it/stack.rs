@@ -14,24 +14,15 @@ use crate::world::{BUCKET, World, http_client, key, said, woven};
 /// Long enough for a loaded machine, short enough for a hang to be seen.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-fn summarizer() -> PathBuf {
-    let built = std::env::current_exe()
-        .unwrap()
-        .ancestors()
-        .nth(2)
-        .unwrap()
-        .join("summarizer");
-    assert!(
-        built.exists(),
-        "{} is not built; run `cargo build --workspace --bins`, as `make test` does",
-        built.display()
-    );
-    built
+/// Where `cargo build --workspace --bins` puts the functions, as `make test` does.
+fn binaries() -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    this.ancestors().nth(2).unwrap().to_owned()
 }
 
 /// A stack of its own: Redis, S3 and the stand-in model included.
 async fn own_stack(data: &Path) -> Stack {
-    let config = StackConfig::new("127.0.0.1:0".parse().unwrap(), data, summarizer());
+    let config = StackConfig::new("127.0.0.1:0".parse().unwrap(), data, binaries());
     Stack::start(config).await.unwrap()
 }
 
@@ -56,7 +47,7 @@ async fn stack_over(world: &World, data: &Path, environment: &[(&str, &str)]) ->
             .iter()
             .map(|&(name, value)| (name.into(), value.into()))
             .collect(),
-        ..StackConfig::new("127.0.0.1:0".parse().unwrap(), data, summarizer())
+        ..StackConfig::new("127.0.0.1:0".parse().unwrap(), data, binaries())
     };
     Stack::start(config).await.unwrap()
 }
@@ -135,7 +126,7 @@ async fn drained(stack: &Stack) {
 
 /// Kills the function's processes as a crash would.
 fn kill_functions() -> usize {
-    let binary = summarizer();
+    let binary = binaries().join("summarizer");
     let mut killed = 0;
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let Some(pid) = entry

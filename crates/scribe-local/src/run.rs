@@ -75,7 +75,7 @@ impl RunArgs {
         EngineConfig::check_env()?;
         let set = |value: Option<String>| value.filter(|value| !value.is_empty());
         let executable = std::env::current_exe().context("can't tell where this program is")?;
-        let summarizer = executable.with_file_name("summarizer");
+        let binaries = executable.parent().context("this program is in no folder")?;
         let (base_url, api_key) = (set(self.openai_base_url), set(self.openai_api_key));
         let model = (base_url.is_some() || api_key.is_some()).then(|| YourModel {
             base_url,
@@ -100,7 +100,7 @@ impl RunArgs {
             model,
             bucket: self.bucket,
             environment: passed_on(std::env::vars()),
-            ..StackConfig::new(self.addr, self.data, summarizer)
+            ..StackConfig::new(self.addr, self.data, binaries)
         })
     }
 }

@@ -23,6 +23,7 @@ mod process;
 mod refusal;
 mod runtime_api;
 mod sandbox;
+mod sources;
 mod wire;
 
 use std::collections::HashMap;

@@ -2,11 +2,13 @@
 //! Lambda sends it to a queue.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::sync::Notify;
 
 use super::event_queue::QueuedEvent;
 use super::sandbox::FunctionError;
@@ -16,6 +18,7 @@ use crate::durable_file;
 #[derive(Debug, Clone)]
 pub struct OnFailure {
     folder: PathBuf,
+    written: Arc<Notify>,
 }
 
 /// What Lambda says of an event that it gave up.
@@ -79,7 +82,15 @@ impl OnFailure {
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("can't make the folder {}", folder.display()))?;
         durable_file::names(&folder).with_context(|| format!("can't read {}", folder.display()))?;
-        Ok(Self { folder })
+        Ok(Self {
+            folder,
+            written: Arc::default(),
+        })
+    }
+
+    /// Waits until a record is written. One that was written since the last wait ends the next at once.
+    pub(super) async fn written(&self) {
+        self.written.notified().await;
     }
 
     /// All records, oldest first.
@@ -147,7 +158,9 @@ impl OnFailure {
         };
         tokio::task::spawn_blocking(write)
             .await?
-            .with_context(|| format!("can't write the on-failure record of event {}", event.request_id))
+            .with_context(|| format!("can't write the on-failure record of event {}", event.request_id))?;
+        self.written.notify_one();
+        Ok(())
     }
 
     fn path(&self, request_id: &str) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The bucket where none is named.
@@ -17,6 +17,10 @@ pub struct StackConfig {
     pub data: PathBuf,
     /// The summarizer's binary.
     pub summarizer: PathBuf,
+    /// The sweeper's binary.
+    pub sweeper: PathBuf,
+    /// How often the sweeper is invoked. EventBridge's shortest schedule is a minute, in which it looks three times.
+    pub sweep_schedule: Duration,
     /// A Redis to use instead of starting one: `redis://…` or `rediss://…`.
     pub redis: Option<Secret>,
     /// An S3 to use instead of the embedded one.
@@ -29,20 +33,21 @@ pub struct StackConfig {
     /// `AWS_LAMBDA_MAX_CONCURRENCY` each of its processes gets as many invocations at once.
     pub environment: Vec<(String, String)>,
     /// How long Lambda waits before each retry of a failed invocation. In the cloud it is one minute and two, too
-    /// long to watch. It must be longer than the lease (10 s) and the pauses after failures (2 s, 10 s): a retry
-    /// that meets the lease of its dead predecessor, or the pause, ends as "busy", and then only a sweeper would
-    /// bring the turn back.
+    /// long to watch. Best longer than the lease (10 s) and the pauses after failures (2 s, 10 s): a retry that meets
+    /// the lease of its dead predecessor, or the pause, ends as "busy", and then the turn waits for the sweeper.
     pub retry_waits: Vec<Duration>,
 }
 
 impl StackConfig {
-    /// A stack with services of its own only.
+    /// A stack with services of its own only, and the functions' binaries in the folder `binaries`.
     #[must_use]
-    pub fn new(address: SocketAddr, data: impl Into<PathBuf>, summarizer: impl Into<PathBuf>) -> Self {
+    pub fn new(address: SocketAddr, data: impl Into<PathBuf>, binaries: impl AsRef<Path>) -> Self {
         Self {
             address,
             data: data.into(),
-            summarizer: summarizer.into(),
+            summarizer: binaries.as_ref().join("summarizer"),
+            sweeper: binaries.as_ref().join("sweeper"),
+            sweep_schedule: Duration::from_mins(1),
             redis: None,
             s3: None,
             model: None,

@@ -1,4 +1,4 @@
-//! The summarizer as this stack runs it: as in the cloud's template, with the endpoints of this stack.
+//! The functions as this stack runs them: as in the cloud's template, with the endpoints of this stack.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,25 @@ use crate::lambda::{FunctionConfig, RecursiveLoop};
 /// The summarizer's name.
 pub(crate) const FUNCTION_NAME: &str = "background-scribe-summarizer";
 
-/// The function.
+/// The sweeper's name.
+pub(crate) const SWEEPER_NAME: &str = "background-scribe-sweeper";
+
+/// The sweeper: one run for the schedule and one for the queue, at most.
+pub(crate) fn sweeper(config: &StackConfig, endpoints: &Endpoints) -> FunctionConfig {
+    let mut environment = environment(config, endpoints);
+    // It asks no model.
+    environment.retain(|(name, _)| !name.starts_with("OPENAI_"));
+    FunctionConfig {
+        environment,
+        timeout: Duration::from_mins(1),
+        memory_mb: 256,
+        reserved_concurrency: 2,
+        idle_time: Duration::from_mins(2),
+        ..FunctionConfig::new(SWEEPER_NAME, &config.sweeper)
+    }
+}
+
+/// The summarizer.
 pub(crate) fn summarizer(config: &StackConfig, endpoints: &Endpoints) -> anyhow::Result<FunctionConfig> {
     let concurrency = config
         .environment
@@ -49,12 +67,6 @@ pub(crate) fn environment(config: &StackConfig, endpoints: &Endpoints) -> Vec<(S
         .map(|(_, hosts)| format!("{hosts},"))
         .unwrap_or_default()
         + "127.0.0.1,localhost";
-    // There is no sweeper here that would go on where a chain ends.
-    let chain = config
-        .environment
-        .iter()
-        .find(|(name, _)| name == "SCRIBE_MAX_CHAIN");
-    let max_chain = chain.map_or("1000000", |(_, value)| value);
     let fixed = [
         ("REDIS_URL", Some(redis.expose())),
         ("SCRIBE_BUCKET", Some(&*config.bucket)),
@@ -66,7 +78,6 @@ pub(crate) fn environment(config: &StackConfig, endpoints: &Endpoints) -> Vec<(S
         ("AWS_ACCESS_KEY_ID", Some(&*s3.access_key)),
         ("AWS_SECRET_ACCESS_KEY", Some(s3.secret_key.expose())),
         ("AWS_SESSION_TOKEN", s3.session_token.as_ref().map(Secret::expose)),
-        ("SCRIBE_MAX_CHAIN", Some(max_chain)),
         // There is no machine to ask for credentials.
         ("AWS_EC2_METADATA_DISABLED", Some("true")),
         ("OPENAI_BASE_URL", model.base_url.as_deref()),
@@ -103,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_is_passed_on_replaces_no_endpoint() {
-        let mut config = StackConfig::new("127.0.0.1:0".parse().unwrap(), "d", "s");
+        let mut config = StackConfig::new("127.0.0.1:0".parse().unwrap(), "d", "b");
         config.environment = vec![
             ("SCRIBE_MODEL".into(), "small".into()),
             ("SCRIBE_FUNCTION".into(), "another".into()),

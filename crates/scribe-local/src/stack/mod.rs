@@ -46,6 +46,9 @@ pub use endpoints::{LOCAL_KEY, LOCAL_REGION};
 /// How long Redis may take to answer for the first time.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
+/// How long a record of the on-failure destination waits that the sweeper could not take.
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// The running system. Dropping it kills it; [`Stack::stop`] stops it in order.
 #[derive(Debug)]
 pub struct Stack {
@@ -80,11 +83,13 @@ impl Stack {
     /// If something can't be started; what was started before is stopped.
     pub async fn start(config: StackConfig) -> anyhow::Result<Self> {
         address::check(config.address)?;
-        ensure!(
-            config.summarizer.is_file(),
-            "there is no summarizer at {}; build it with `cargo build -p scribe-lambda --bins`",
-            config.summarizer.display()
-        );
+        for binary in [&config.summarizer, &config.sweeper] {
+            ensure!(
+                binary.is_file(),
+                "there is no function at {}; build it with `cargo build -p scribe-lambda --bins`",
+                binary.display()
+            );
+        }
         let data = DataFolder::take(&config.data, config.address)?;
         let api_listener = address::listen_for_people(config.address).await?;
         let address = api_listener.local_addr()?;
@@ -118,9 +123,11 @@ impl Stack {
         let host = Ipv4Addr::LOCALHOST;
         let endpoints = Endpoints::new(&config, ports, host);
         bucket::make(&bucket::client(&endpoints.s3), &endpoints.s3, &config.bucket).await?;
-        let function = function::summarizer(&config, &endpoints)?;
-        let lambda =
-            LambdaService::start(&data.path().join("lambda"), lambda_listener, vec![function]).await?;
+        let functions = vec![
+            function::summarizer(&config, &endpoints)?,
+            function::sweeper(&config, &endpoints),
+        ];
+        let lambda = LambdaService::start(&data.path().join("lambda"), lambda_listener, functions).await?;
 
         let (bridge, container_address) = bridge_to_containers(ports).await;
         let seen_by_containers = Endpoints::new(&config, ports, container_address.unwrap_or(host));
@@ -138,6 +145,8 @@ impl Stack {
             )
         })?;
         data.remember(ports)?;
+        lambda.schedule(function::SWEEPER_NAME, config.sweep_schedule)?;
+        lambda.deliver_failures(function::SWEEPER_NAME, VISIBILITY_TIMEOUT)?;
         let api = Api::serve(api_listener, state);
         Ok(Self {
             api,
