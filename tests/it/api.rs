@@ -7,10 +7,10 @@ use tower::ServiceExt;
 
 use crate::world::{World, key, said};
 
-struct Answer {
-    status: StatusCode,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     headers: HeaderMap,
-    body: Value,
+    pub(crate) body: Value,
 }
 
 async fn send(world: &World, request: Request<Body>) -> Answer {
@@ -29,7 +29,7 @@ async fn send(world: &World, request: Request<Body>) -> Answer {
     }
 }
 
-async fn post(world: &World, path: &str, body: &Value) -> Answer {
+pub(crate) async fn post(world: &World, path: &str, body: &Value) -> Answer {
     post_text(world, path, body.to_string()).await
 }
 
@@ -43,7 +43,7 @@ async fn post_text(world: &World, path: &str, body: String) -> Answer {
     send(world, request).await
 }
 
-async fn get(world: &World, path: &str) -> Answer {
+pub(crate) async fn get(world: &World, path: &str) -> Answer {
     send(world, Request::builder().uri(path).body(Body::empty()).unwrap()).await
 }
 

@@ -15,3 +15,4 @@ mod narrator;
 mod protocol;
 mod s3_contract;
 mod stack;
+mod sweeper;

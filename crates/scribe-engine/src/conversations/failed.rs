@@ -116,6 +116,8 @@ impl Conversations {
             });
         }
         self.never_weave(&conversation, &parked.event, user).await?;
+        // What Redis caches has not got the turn in its record.
+        self.ledger.drop_asset(key).await?;
         self.ledger.dismiss(key, message_id).await?;
         for turn in self.documents.owed_turn(key, message_id).await? {
             self.documents
