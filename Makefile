@@ -18,6 +18,7 @@ scribe-local := $(target)/debug/scribe-local
 # The event that is invoked with, and where the stack is if not at its usual address.
 event := --event $(or $(EVENT),events/turn.json) $(if $(SCRIBE_ADDR),--api http://$(SCRIBE_ADDR))
 bootstrap := $(target)/lambda/summarizer/bootstrap
+sweeper := $(target)/lambda/sweeper/bootstrap
 # cargo-lambda finds zig through the Python beside it, so the folder comes first, and only where it is wanted.
 with-tools := PATH="$(CURDIR)/.tools/lambda/bin:$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
 title = @printf '\n== %s, %(%T)T\n' "$@"
@@ -55,9 +56,9 @@ invoke-bare: function ## The same without Docker, in AWS's runtime emulator
 	@$(build) --quiet
 	@exec $(scribe-local) invoke-bare $(event) --bootstrap $(bootstrap)
 
-function: ## Build the function for Amazon Linux
+function: ## Build the functions for Amazon Linux
 	@.ci/install compiler lambda
-	$(with-tools) cargo lambda build $(locked) --release -p scribe-lambda --bin summarizer
+	$(with-tools) cargo lambda build $(locked) --release -p scribe-lambda --bins
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -85,6 +86,7 @@ docs:
 bootstrap: function
 	@.ci/install objdump
 	.ci/check-bootstrap $(bootstrap)
+	.ci/check-bootstrap $(sweeper)
 
 clean: ## Remove what was built; tools and documents stay
 	cargo clean

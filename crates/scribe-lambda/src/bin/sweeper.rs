@@ -142,3 +142,22 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     });
     lambda_runtime::run_concurrent(handler).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_events_are_told_apart_and_read() {
+        let batch: SqsEvent =
+            serde_json::from_str(include_str!("../../../../events/failed-events.json")).unwrap();
+        let body = batch.records[0].body.as_deref().unwrap();
+        let record: FailureRecord = serde_json::from_str(body).unwrap();
+        let event = TurnEvent::parse(record.request_payload.get()).unwrap();
+        assert_eq!(event.message_id.as_str(), "sample-0001");
+
+        let schedule = include_str!("../../../../events/schedule.json");
+        let batch = serde_json::from_str::<SqsEvent>(schedule);
+        assert!(!batch.is_ok_and(|batch| !batch.records.is_empty()));
+    }
+}
