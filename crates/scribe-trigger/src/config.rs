@@ -101,6 +101,8 @@ fn duration(
 pub struct TriggerConfig {
     /// `REDIS_URL`: `redis://` or `rediss://`. Secret, because it may hold a password.
     pub redis_url: SecretString,
+    /// `SCRIBE_REDIS_CLUSTER`: whether the URL is a cluster's, as `ElastiCache` Serverless always is.
+    pub redis_cluster: bool,
     /// `SCRIBE_REDIS_TIMEOUT_MS`: the longest that a Redis command may take. A dead Redis costs a caller this much.
     pub redis_timeout: Duration,
     /// `SCRIBE_FUNCTION`: the summarizer's function name or ARN.
@@ -126,6 +128,7 @@ impl TriggerConfig {
     pub fn new(redis_url: SecretString, function: String) -> Self {
         Self {
             redis_url,
+            redis_cluster: false,
             redis_timeout: Duration::from_millis(250),
             function,
             invoke_timeout: Duration::from_secs(1),
@@ -153,6 +156,7 @@ impl TriggerConfig {
     /// [`ConfigError`], naming the variable.
     pub fn tuned_by_env(self) -> Result<Self, ConfigError> {
         let config = Self {
+            redis_cluster: optional("SCRIBE_REDIS_CLUSTER")?.unwrap_or(self.redis_cluster),
             redis_timeout: milliseconds("SCRIBE_REDIS_TIMEOUT_MS", self.redis_timeout)?,
             invoke_timeout: milliseconds("SCRIBE_INVOKE_TIMEOUT_MS", self.invoke_timeout)?,
             tenant_isolation: optional("SCRIBE_TENANT_ISOLATION")?.unwrap_or(self.tenant_isolation),

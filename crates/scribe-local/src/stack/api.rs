@@ -38,6 +38,10 @@ pub(crate) fn state(config: &StackConfig, endpoints: &Endpoints) -> anyhow::Resu
         FUNCTION_NAME.to_owned(),
     )
     .tuned_by_env()?;
+    anyhow::ensure!(
+        config.redis.is_some() || !trigger.redis_cluster,
+        "SCRIBE_REDIS_CLUSTER is set, but not REDIS_URL, and the Redis that is started here is no cluster"
+    );
     let ledger = Ledger::connect(&trigger).context("REDIS_URL can't be used")?;
     let dispatcher = Dispatcher::new(lambda_client(endpoints, trigger.invoke_timeout), &trigger);
     let documents = Documents::new(bucket::client(&endpoints.s3), config.bucket.clone());

@@ -17,6 +17,7 @@
 //! script can touch all its keys. One transition is one script in a file of its own under `scripts/`.
 //! Backlog and sessions lie in other slots, so they are a command of their own, sent after the queue's.
 
+mod connection;
 mod outcomes;
 mod scripts;
 mod sessions;
@@ -25,12 +26,11 @@ mod turns;
 
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use scribe_core::ConversationKey;
-use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
 use crate::config::TriggerConfig;
+use connection::Connection;
 use scripts::Scripts;
 
 pub use outcomes::{
@@ -120,7 +120,7 @@ pub(crate) fn sessions_key(shard: u8) -> String {
 /// Redis, seen as sessions, turns, queues and leases. Cloning shares the connection.
 #[derive(Clone)]
 pub struct Ledger {
-    connection: ConnectionManager,
+    connection: Connection,
     scripts: &'static Scripts,
     session_ttl: Duration,
     trigger_ttl: Duration,
@@ -140,18 +140,8 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Url`] if the URL can't be used.
     pub fn connect(config: &TriggerConfig) -> Result<Self, LedgerError> {
-        // The URL may hold a password, so neither it nor the parser's message is repeated.
-        let url = || {
-            LedgerError::Url("it must look like redis://host:port or rediss://user:password@host:port".into())
-        };
-        let client = redis::Client::open(config.redis_url.expose_secret()).map_err(|_| url())?;
-        let settings = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(config.redis_timeout))
-            .set_response_timeout(Some(config.redis_timeout))
-            // Commands fail fast and their callers know what to do; the manager connects again at the next one.
-            .set_number_of_retries(0);
         Ok(Self {
-            connection: ConnectionManager::new_lazy_with_config(client, settings)?,
+            connection: Connection::open(config)?,
             scripts: scripts::all(),
             session_ttl: config.session_ttl,
             trigger_ttl: config.trigger_ttl,
