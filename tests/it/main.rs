@@ -16,3 +16,4 @@ mod protocol;
 mod s3_contract;
 mod stack;
 mod sweeper;
+mod undeclared_keys;

@@ -1,5 +1,6 @@
 //! What a test lives in: a Redis, an S3, a model and Lambda's front end of its own, each on a port of its own.
 
+mod key_watch;
 mod lambda;
 mod model;
 mod redis_server;

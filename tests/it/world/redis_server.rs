@@ -1,29 +1,76 @@
-//! A redis-server of the test's own, stopped with it.
+//! A redis-server of the test's own, stopped with it. What its scripts do is watched: a key that they touch without
+//! declaring it fails the test.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+use super::key_watch::KeyWatch;
+
 pub(crate) struct RedisServer {
     child: Child,
     port: u16,
+    arguments: Vec<String>,
     folder: tempfile::TempDir,
+    watch: KeyWatch,
 }
 
 impl RedisServer {
     pub(crate) fn start() -> Self {
+        Self::start_with(Vec::new)
+    }
+
+    /// Starts one with arguments of its own; they may name further ports, so they are asked for again at each try.
+    pub(super) fn start_with(arguments: impl Fn() -> Vec<String>) -> Self {
         // Another process may take the port between our look and redis' bind; then another one is tried.
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..20 {
-            let port = std::net::TcpListener::bind("127.0.0.1:0")
-                .unwrap()
-                .local_addr()
-                .unwrap()
-                .port();
-            if let Some(child) = spawn(port, folder.path()) {
-                return Self { child, port, folder };
+            let (port, arguments) = (free_port(), arguments());
+            if let Some(child) = spawn(port, &arguments, folder.path()) {
+                let watch = KeyWatch::start(port);
+                return Self {
+                    child,
+                    port,
+                    arguments,
+                    folder,
+                    watch,
+                };
             }
         }
         panic!("redis-server did not start on any of twenty ports");
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The value of an argument it was started with.
+    pub(super) fn argument(&self, name: &str) -> String {
+        let at = self
+            .arguments
+            .iter()
+            .position(|argument| argument == name)
+            .unwrap();
+        self.arguments[at + 1].clone()
+    }
+
+    /// Lets it stand still: it takes connections and answers nothing.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        nix::sys::signal::kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    pub(crate) fn watch(&mut self) -> &mut KeyWatch {
+        &mut self.watch
     }
 
     pub(crate) fn url(&self) -> String {
@@ -38,7 +85,9 @@ impl RedisServer {
 
     /// Starts it again on the same port, empty.
     pub(crate) fn restart(&mut self) {
-        self.child = spawn(self.port, self.folder.path()).expect("redis-server did not come back");
+        let back = spawn(self.port, &self.arguments, self.folder.path());
+        self.child = back.expect("redis-server did not come back");
+        self.watch.attach();
     }
 
     /// Runs a command and gives its answer.
@@ -57,8 +106,14 @@ impl RedisServer {
     }
 }
 
+/// A port that nobody listens on now.
+pub(super) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 /// Starts redis-server and waits until it says that it is ready; none if it says that the port is taken, and ends.
-fn spawn(port: u16, folder: &std::path::Path) -> Option<Child> {
+fn spawn(port: u16, arguments: &[String], folder: &std::path::Path) -> Option<Child> {
     let mut child = Command::new("redis-server")
         .args([
             "--bind",
@@ -72,6 +127,7 @@ fn spawn(port: u16, folder: &std::path::Path) -> Option<Child> {
             "--dir",
         ])
         .arg(folder)
+        .args(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -92,7 +148,13 @@ fn spawn(port: u16, folder: &std::path::Path) -> Option<Child> {
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
+        let refused = self.watch.take_refused();
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // A test that fails already has its own reason to tell.
+        assert!(
+            refused.is_empty() || std::thread::panicking(),
+            "scripts did what they may not: {refused:#?}"
+        );
     }
 }
