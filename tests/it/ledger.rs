@@ -30,7 +30,7 @@ fn bench_with(change: impl FnOnce(&mut TriggerConfig)) -> Bench {
     Bench { redis, ledger }
 }
 
-fn session(key: &ConversationKey) -> ActiveScribeSession {
+pub(crate) fn session(key: &ConversationKey) -> ActiveScribeSession {
     ActiveScribeSession {
         conversation_id: key.conversation.clone(),
         text_asset_id: id("asset-1"),
@@ -47,7 +47,7 @@ fn session(key: &ConversationKey) -> ActiveScribeSession {
     }
 }
 
-fn trigger(key: &ConversationKey, message: &str, seq: u64) -> ScribeTrigger {
+pub(crate) fn trigger(key: &ConversationKey, message: &str, seq: u64) -> ScribeTrigger {
     ScribeTrigger::pending(&Turn {
         conversation: key.clone(),
         message_id: id(message),

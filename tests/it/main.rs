@@ -13,6 +13,7 @@ mod ledger;
 mod local_run;
 mod narrator;
 mod protocol;
+mod redis_cluster;
 mod s3_contract;
 mod stack;
 mod sweeper;

@@ -3,6 +3,7 @@
 mod key_watch;
 mod lambda;
 mod model;
+mod redis_cluster;
 mod redis_server;
 mod tap;
 
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 
 pub(crate) use lambda::ScriptedLambda;
 pub(crate) use model::{Reply, ScriptedModel, append};
+pub(crate) use redis_cluster::RedisCluster;
 pub(crate) use redis_server::RedisServer;
 pub(crate) use tap::S3Tap;
 
