@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::Method;
-use scribe_engine::Outcome;
+use scribe_core::turn::TriggerState;
+use scribe_engine::{Documents, Engine, Narrator, Outcome};
 use scribe_trigger::{Delivery, RecordError};
 
 use super::{begin, check_all_woven, written};
@@ -218,4 +219,27 @@ async fn an_invocation_that_can_not_settle_its_turn_fails() {
     assert_eq!(failed.error_type(), "Scribe.NotSettled");
     world.tap.mend();
     assert_eq!(run(&world.engine(), &second).await, Ok(Outcome::Busy));
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_forgets_no_turn() {
+    let world = World::new().await;
+    let key = key("c1");
+    world.start(&key).await;
+    // Redis does not know the conversation, so that S3 is asked whether it has a scribe.
+    world.redis.flush().await;
+    world.say(&key, 1).await;
+    let event = world.lambda.take().unwrap();
+    let misled = Engine::new(
+        world.ledger(),
+        world.dispatcher(),
+        Documents::new(world.s3.clone(), "no-such-bucket".into()),
+        Narrator::new(world.config.narrator.clone()).unwrap(),
+        world.config.clone(),
+    );
+    let failure = run(&misled, &event).await.unwrap_err();
+    assert!(failure.to_string().contains("NoSuchBucket"), "{failure}");
+    assert_eq!(world.state(&key, 1).await, Some(TriggerState::Pending));
+    run(&world.engine(), &event).await.unwrap();
+    check_all_woven(&world, &key, [1]).await;
 }

@@ -21,7 +21,6 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use scribe_trigger::aws;
 use std::time::Duration;
@@ -183,9 +182,10 @@ impl Documents {
         let output = match sent {
             Ok(output) => output,
             Err(error) => {
-                return match (status(&error), error.as_service_error()) {
+                return match (status(&error), error.code()) {
                     (Some(304), _) => Ok(Got::NotModified),
-                    (_, Some(GetObjectError::NoSuchKey(_))) | (Some(404), _) => Ok(Got::Absent),
+                    // A bucket that is not there says nothing of what belongs into it.
+                    (Some(404), code) if code != Some("NoSuchBucket") => Ok(Got::Absent),
                     _ => Err(unavailable(aws::describe(&error))),
                 };
             }
