@@ -1,8 +1,8 @@
 //! What the scribe relies on in an S3, as one suite that every S3 has to pass.
 //!
-//! The embedded S3 passes it, so that whatever is tried on a developer's machine holds in the cloud; moto passes
-//! it, so that the suite says what S3 is rather than what we built. The cases assert what AWS does. Where moto
-//! does something else, [`servers::Server`] names it and the case asserts that too.
+//! The embedded S3 passes it, so that whatever is tried on a developer's machine holds in the cloud; moto and
+//! SeaweedFS pass it, so that the suite says what S3 is rather than what we built. The cases assert what AWS does.
+//! Where another server does something else, [`servers::Answers`] names it and the case asserts that too.
 //!
 //! `embedded` and `kills` hold what only the embedded S3 has to do: notice damage, survive a kill, refuse a second
 //! process.
@@ -10,10 +10,12 @@
 // Says to clippy that the helpers are tests too: they may unwrap.
 #![cfg(test)]
 
+mod documents;
 mod embedded;
 mod kills;
 mod listings;
 mod reads;
+mod seaweedfs;
 mod servers;
 mod writes;
 
@@ -22,6 +24,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
+use self::seaweedfs::SeaweedFs;
 use self::servers::{Embedded, Moto, Place, Server};
 
 type Case = (&'static str, fn(Place) -> BoxFuture<'static, ()>);
@@ -37,7 +40,7 @@ const CASES: &[Case] = cases![
     writes::of_racing_creators_one_wins,
     writes::create_only_refuses_what_is_there,
     writes::if_match_takes_the_current_etag_only,
-    writes::if_match_on_an_absent_key_is_not_found,
+    writes::if_match_on_an_absent_key_is_refused,
     writes::every_write_is_a_version,
     writes::a_delete_marker_hides_and_frees_the_key,
     writes::a_removed_marker_gives_the_object_back,
@@ -53,6 +56,7 @@ const CASES: &[Case] = cases![
     reads::a_condition_that_fails_is_said,
     reads::a_range_is_a_part,
     reads::a_bucket_says_that_it_is_versioned,
+    documents::a_deleted_document_can_not_be_replaced,
     listings::a_prefix_is_listed_in_pages,
     listings::a_delimiter_makes_groups,
     listings::a_listing_begins_behind_a_key,
@@ -95,4 +99,10 @@ async fn the_embedded_s3_keeps_the_contract() {
 async fn moto_keeps_the_contract() {
     let moto = Moto::start();
     keeps_the_contract(Server::Moto, moto.client()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seaweedfs_keeps_the_contract() {
+    let seaweedfs = SeaweedFs::start();
+    keeps_the_contract(Server::SeaweedFs, seaweedfs.client()).await;
 }

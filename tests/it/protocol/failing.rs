@@ -1,5 +1,6 @@
 //! Attempts that fail: what counts, what waits, what is parked.
 
+use http::Method;
 use scribe_core::turn::TriggerState;
 use scribe_engine::Outcome;
 
@@ -129,6 +130,16 @@ async fn a_turn_that_kills_its_process_is_counted_and_parked() {
 
 #[tokio::test]
 async fn a_deleted_document_parks_the_turn_at_once() {
+    deleted_under_our_hands(None).await;
+}
+
+/// SeaweedFS says that the condition failed where AWS says that nothing is there.
+#[tokio::test]
+async fn a_deleted_document_parks_the_turn_also_where_s3_calls_that_a_conflict() {
+    deleted_under_our_hands(Some(412)).await;
+}
+
+async fn deleted_under_our_hands(answer: Option<u16>) {
     let world = World::new().await;
     let key = key("c1");
     let session = world.start(&key).await.session;
@@ -146,6 +157,9 @@ async fn a_deleted_document_parks_the_turn_at_once() {
         .send()
         .await
         .unwrap();
+    if let Some(status) = answer {
+        world.tap.fail(Method::PUT, "/media-assets/", status);
+    }
     go.notify_one();
     assert_eq!(
         writing.await.unwrap(),

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
@@ -28,16 +29,23 @@ const START: Duration = Duration::from_secs(60);
 pub(super) enum Server {
     Embedded,
     Moto,
+    SeaweedFs,
 }
 
 /// Where servers differ. The cases assert what stands here, so that a difference that goes away is noticed.
 pub(super) struct Answers {
+    /// A PUT with `If-Match` where nothing is, or where a delete marker is.
+    pub(super) absent_if_match: (u16, &'static str),
     /// A read of a delete marker by its version id.
     pub(super) marker_read: (u16, &'static str),
     /// Whether the removal of a delete marker says that it was one.
     pub(super) marker_removal: Option<bool>,
     /// A body that does not have its Content-MD5; nothing where it is stored all the same.
     pub(super) wrong_md5: Option<(u16, &'static str)>,
+    /// Whether metadata with an empty value is kept.
+    pub(super) keeps_empty_metadata: bool,
+    /// Whether the body of an object whose key ends in a slash is kept.
+    pub(super) keeps_folder_bodies: bool,
     /// Whether the bucket's versioning is told in a form that AWS' own client reads.
     pub(super) versioning_is_readable: bool,
 }
@@ -47,17 +55,33 @@ impl Server {
         match self {
             // As AWS documents them.
             Self::Embedded => Answers {
+                absent_if_match: (404, "NoSuchKey"),
                 marker_read: (405, "MethodNotAllowed"),
                 marker_removal: Some(true),
                 wrong_md5: Some((400, "BadDigest")),
+                keeps_empty_metadata: true,
+                keeps_folder_bodies: true,
                 versioning_is_readable: true,
             },
             // moto 5.2.
             Self::Moto => Answers {
+                absent_if_match: (404, "NoSuchKey"),
                 marker_read: (404, "NoSuchVersion"),
                 marker_removal: None,
                 wrong_md5: None,
+                keeps_empty_metadata: true,
+                keeps_folder_bodies: true,
                 versioning_is_readable: false,
+            },
+            // SeaweedFS 4.48.
+            Self::SeaweedFs => Answers {
+                absent_if_match: (412, "PreconditionFailed"),
+                marker_read: (404, "NoSuchKey"),
+                marker_removal: Some(true),
+                wrong_md5: Some((400, "BadDigest")),
+                keeps_empty_metadata: false,
+                keeps_folder_bodies: false,
+                versioning_is_readable: true,
             },
         }
     }
@@ -122,6 +146,9 @@ pub(super) fn client_with(address: SocketAddr, secret_key: &str) -> Client {
         .force_path_style(true)
         .credentials_provider(Credentials::new(ACCESS_KEY, secret_key, None, None, "test"))
         .retry_config(RetryConfig::disabled())
+        // A busy machine is slow; what counts is the answer.
+        .timeout_config(TimeoutConfig::builder().connect_timeout(START).build())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .http_client(http)
         .build();
     Client::from_conf(config)
