@@ -14,6 +14,7 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::{ClusterClientBuilder, ClusterConfig};
 use redis::cluster_async::ClusterConnection;
+use redis::io::tcp::TcpSettings;
 use redis::{
     Cmd, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisFuture, RedisResult, ServerErrorKind,
     Value,
@@ -22,6 +23,10 @@ use secrecy::ExposeSecret;
 
 use super::LedgerError;
 use crate::config::TriggerConfig;
+
+/// How long what was sent may stay without the other side's acknowledgement, its kernel's and not Redis' own.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 
 /// A connection that may be shared: clones use the same one.
 #[derive(Clone)]
@@ -43,6 +48,7 @@ impl Connection {
             .expose_secret()
             .into_connection_info()
             .map_err(|_| url("it must look like redis://host:port or rediss://user:password@host:port"))?;
+        let info = info.set_tcp_settings(tcp_settings());
         let timeout = config.redis_timeout;
         if !config.redis_cluster {
             let settings = ConnectionManagerConfig::new()
@@ -60,6 +66,7 @@ impl Connection {
         }
         let client = ClusterClientBuilder::new([info])
             .retries(0)
+            .tcp_settings(tcp_settings())
             // `answer` below keeps the time.
             .overall_response_timeout(None)
             .build()
@@ -128,6 +135,15 @@ impl ConnectionLike for Connection {
             Self::Cluster { connection, .. } => connection.get_db(),
         }
     }
+}
+
+/// A host that vanishes without a word must not be waited for until TCP gives up by itself, a quarter of an hour later:
+/// the client connects again only when a connection has ended.
+fn tcp_settings() -> TcpSettings {
+    let settings = TcpSettings::default().set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(UNACKNOWLEDGED);
+    settings
 }
 
 /// The answer of a cluster within a command's time; no node at all is said in words that help.

@@ -47,8 +47,8 @@ pub(crate) const SHARDS: u8 = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// Redis could not be reached, or refused.
-    #[error("redis is unavailable")]
-    Unavailable(#[from] redis::RedisError),
+    #[error("redis is unavailable: {0}")]
+    Unavailable(redis::RedisError),
     /// No answer within the caller's time.
     #[error("redis did not answer in time")]
     TimedOut,
@@ -63,6 +63,13 @@ pub enum LedgerError {
         /// Why, without the value.
         reason: String,
     },
+}
+
+impl From<redis::RedisError> for LedgerError {
+    // Not the source, which would be printed twice where errors are printed with theirs.
+    fn from(error: redis::RedisError) -> Self {
+        Self::Unavailable(error)
+    }
 }
 
 impl LedgerError {
