@@ -11,6 +11,7 @@ mod boundaries;
 mod lambda_contract;
 mod ledger;
 mod local_run;
+mod model_check;
 mod narrator;
 mod protocol;
 mod redis_cluster;
