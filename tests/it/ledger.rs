@@ -406,6 +406,47 @@ async fn only_the_holder_renews_releases_and_parks() {
 }
 
 #[tokio::test]
+async fn parking_a_turn_without_its_text_yields_to_the_text() {
+    let bench = bench();
+    let key = key("c1");
+    bench.register(&key).await;
+    bench.record(&key, "m1").await;
+    let seq = bench.record(&key, "m2").await;
+    bench
+        .redis
+        .command::<()>(&["DEL", "scribe:trigger:{default/c1}"])
+        .await;
+    let second = trigger(&key, "m2", seq.0);
+    let Claimed::Turn {
+        trigger: None, seq, ..
+    } = bench.claim(&key, &second, "holder").await.claimed
+    else {
+        panic!()
+    };
+    // While the holder looks for the text in S3, the turn's own event comes.
+    let first = trigger(&key, "m1", seq.0);
+    let other = bench.claim(&key, &first, "other").await;
+    assert!(matches!(other.claimed, Claimed::Busy { .. }), "{other:?}");
+
+    let stub = ScribeTrigger {
+        text_lost: true,
+        user_message: String::new(),
+        assistant_response: String::new(),
+        ..first.clone()
+    };
+    let parked = bench.ledger.park(&key, &stub, "holder", "why").await.unwrap();
+    let Parked::Parked { next: Some(next) } = parked else {
+        panic!("{parked:?}")
+    };
+    assert_eq!(next.message_id, id("m1"));
+    assert_eq!(next.assistant_response, first.assistant_response);
+    let found = bench.ledger.trigger(&key, &id("m1")).await.unwrap().unwrap();
+    assert_eq!(found.state, TriggerState::Pending);
+    assert!(found.waiting, "the object without texts is to be removed");
+    assert!(!bench.ledger.queue_status(&key).await.unwrap().writing);
+}
+
+#[tokio::test]
 async fn complete_is_a_fact_even_for_a_parked_turn() {
     let bench = bench();
     let key = key("c1");
