@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::Method;
-use scribe_core::turn::TriggerState;
+use scribe_core::turn::{Seq, TriggerState};
 use scribe_engine::Outcome;
 use scribe_trigger::RecordError;
 
@@ -233,4 +233,32 @@ async fn a_person_who_saves_while_the_model_thinks_loses_nothing() {
     assert_eq!(woven(&stored.asset.content), [2]);
     assert_eq!(stored.asset.title, "Another title");
     assert_eq!(world.model.calls(), 2, "a conflict costs no model call");
+}
+
+#[tokio::test]
+async fn a_conflict_that_leaves_a_turn_below_the_floor_parks_it() {
+    let world = World::new().await;
+    let key = key("c1");
+    let session = world.start(&key).await.session;
+    world.say(&key, 1).await;
+    let event = world.lambda.take().unwrap();
+    let (reached, go) = world.model.hold();
+    let slow = begin(&world, &event);
+    reached.notified().await;
+    // Meanwhile more turns are woven than the record remembers, and turn 1 may have been one of them.
+    world
+        .person_writes(&session, |asset| {
+            let record = &mut asset.scribe.as_mut().unwrap().record;
+            for later in 1..=501 {
+                let message = id(&format!("later-{later}"));
+                record.add(&key.conversation, message, Seq(event.seq.0 + later));
+            }
+        })
+        .await;
+    let before = world.document(&session).await.etag;
+    go.notify_one();
+    let parked = Outcome::Parked { message_id: id("m1") };
+    assert_eq!(slow.await.unwrap(), Ok(parked));
+    assert_eq!(world.state(&key, 1).await, Some(TriggerState::Failed));
+    assert_eq!(world.document(&session).await.etag, before);
 }

@@ -115,12 +115,7 @@ impl Engine {
             .standing(&claimant.key.conversation, &trigger.message_id, trigger.seq)
         {
             Standing::Applied => return Ok(Committed::already(stored, &state, &claimant.key.conversation)),
-            Standing::Unknowable => {
-                return Err(AttemptError::Permanent {
-                    reason: "it is older than what the document's record remembers, and may be in it or not"
-                        .into(),
-                });
-            }
+            Standing::Unknowable => return Err(AttemptError::unknowable()),
             Standing::New { late } => late,
         };
 

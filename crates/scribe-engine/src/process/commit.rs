@@ -52,7 +52,7 @@ impl Engine {
         mut stored: Arc<StoredAsset>,
         mut state: ScribeState,
         answer: &Answer,
-        late: bool,
+        mut late: bool,
     ) -> Result<Committed, AttemptError> {
         let key = &claimant.key;
         let trigger = &claimant.trigger;
@@ -91,20 +91,24 @@ impl Engine {
                 Fetched::NotModified | Fetched::Absent => return Err(deleted()),
             };
             state = self.state_of(claimant, &stored.asset).await?;
-            if state
+            late = match state
                 .record
                 .standing(&key.conversation, &trigger.message_id, trigger.seq)
-                == Standing::Applied
             {
-                self.hold(&key.tenant, Arc::clone(&stored));
-                let turns = state.record.turns(&key.conversation);
-                return Ok(Committed {
-                    stored,
-                    turns,
-                    late,
-                    asked_model: true,
-                });
-            }
+                Standing::Applied => {
+                    self.hold(&key.tenant, Arc::clone(&stored));
+                    let turns = state.record.turns(&key.conversation);
+                    return Ok(Committed {
+                        stored,
+                        turns,
+                        late,
+                        asked_model: true,
+                    });
+                }
+                // So many turns came in between that the record has dropped what would have told.
+                Standing::Unknowable => return Err(AttemptError::unknowable()),
+                Standing::New { late } => late,
+            };
         }
         Err(AttemptError::Counted {
             reason: format!("others wrote the document {CONFLICTS} times in between"),

@@ -31,6 +31,15 @@ pub(super) enum AttemptError {
     },
 }
 
+impl AttemptError {
+    /// The record's floor is above the turn, and its id is not there.
+    pub(super) fn unknowable() -> Self {
+        Self::Permanent {
+            reason: "it is older than what the document's record remembers, and may be in it or not".into(),
+        }
+    }
+}
+
 /// A service that a turn needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
