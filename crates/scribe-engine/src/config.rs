@@ -116,14 +116,23 @@ impl Patience {
         self.pauses[index.min(self.pauses.len() - 1)]
     }
 
-    /// The pause after a service's failure; failures are counted from 1. It grows to five minutes, and a server
-    /// that asks for more gets it.
+    /// The pause after a service's failure; failures are counted from 1. Beyond the first three it is a tenth of how
+    /// long the service has been failing, so that the turns of a short outage are not kept waiting for long after it,
+    /// and a long one costs few calls. A server that asks for more gets it.
     #[must_use]
-    pub fn after_service_failure(&self, failures: u32, retry_after: Option<Duration>) -> Duration {
-        let beyond = failures.saturating_sub(3).min(8);
+    pub fn after_service_failure(
+        &self,
+        failures: u32,
+        failing_for: Duration,
+        retry_after: Option<Duration>,
+    ) -> Duration {
         let pause = self
             .after_attempt(failures)
-            .saturating_mul(1 << beyond)
+            .max(if failures > 3 {
+                failing_for / 10
+            } else {
+                Duration::ZERO
+            })
             .min(self.longest_pause);
         retry_after.map_or(pause, |asked| pause.max(asked.min(self.longest_retry_after)))
     }
@@ -143,7 +152,8 @@ impl EngineConfig {
         optional::<u32>("SCRIBE_MAX_CHAIN")?;
         seconds("SCRIBE_FUNCTION_TIMEOUT_S", Duration::from_secs(1))?;
         Patience::from_env()?;
-        SweepConfig::from_env()?;
+        let anywhere = TriggerConfig::new("redis://127.0.0.1".to_owned().into(), String::new());
+        SweepConfig::from_env()?.check(&anywhere.tuned_by_env()?)?;
         Ok(())
     }
 
@@ -199,17 +209,40 @@ mod tests {
     #[test]
     fn pauses_grow_and_honour_retry_after() {
         let patience = Patience::default();
-        let pauses = |failures: u32| patience.after_service_failure(failures, None).as_secs();
-        assert_eq!(
-            (1..=7).map(pauses).collect::<Vec<_>>(),
-            [2, 10, 60, 120, 240, 300, 300]
-        );
-        assert_eq!(pauses(u32::MAX), 300);
-        let asked = |secs| {
+        let pause = |failures, failing_for, asked: Option<u64>| {
+            let failing_for = Duration::from_secs(failing_for);
+            let asked = asked.map(Duration::from_secs);
             patience
-                .after_service_failure(1, Some(Duration::from_secs(secs)))
+                .after_service_failure(failures, failing_for, asked)
                 .as_secs()
         };
-        assert_eq!((asked(1), asked(30), asked(1 << 20)), (2, 30, 3600));
+        assert_eq!(
+            [pause(1, 0, None), pause(2, 9, None), pause(3, 9000, None)],
+            [2, 10, 60]
+        );
+        // Ten minutes, half an hour, five hours.
+        assert_eq!(
+            [
+                pause(9, 600, None),
+                pause(20, 1800, None),
+                pause(80, 18_000, None)
+            ],
+            [60, 180, 300]
+        );
+        assert_eq!(
+            [
+                pause(1, 0, Some(1)),
+                pause(1, 0, Some(30)),
+                pause(1, 0, Some(1 << 20))
+            ],
+            [2, 30, 3600]
+        );
+        // What an outage of six hours costs each conversation in calls.
+        let (mut failures, mut passed) = (0, 0);
+        while passed < 6 * 3600 {
+            failures += 1;
+            passed += pause(failures, passed, None).max(1);
+        }
+        assert!((80..100).contains(&failures), "{failures}");
     }
 }

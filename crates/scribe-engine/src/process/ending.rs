@@ -102,10 +102,12 @@ impl Engine {
                 reason,
                 retry_after,
             } => {
-                if self.service_patience_is_over(trigger) {
+                let failing_for = failing_for(trigger);
+                if failing_for >= patience.service {
                     return self.park(claimant, reason, own).await;
                 }
-                let pause = patience.after_service_failure(trigger.service_failures + 1, retry_after);
+                let failures = trigger.service_failures + 1;
+                let pause = patience.after_service_failure(failures, failing_for, retry_after);
                 let (pause_s, said) = (pause.as_secs(), reason.clone());
                 let failure = match service {
                     Service::Model => TurnFailure::ModelUnavailable {
@@ -138,13 +140,6 @@ impl Engine {
             );
         }
         Err(failure)
-    }
-
-    fn service_patience_is_over(&self, trigger: &ScribeTrigger) -> bool {
-        let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
-        trigger.failing_since.is_some_and(|since| {
-            Duration::from_millis(now.saturating_sub(since)) >= self.config.patience.service
-        })
     }
 
     /// Parks a turn: its object under `waiting/` gets the reason first, then Redis.
@@ -187,4 +182,11 @@ impl Engine {
         }
         Ok(Outcome::Parked { message_id })
     }
+}
+
+/// How long services have been failing a turn, by the clocks of Redis and this process.
+fn failing_for(trigger: &ScribeTrigger) -> Duration {
+    let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+    let since = trigger.failing_since.unwrap_or(now);
+    Duration::from_millis(now.saturating_sub(since))
 }

@@ -2,7 +2,7 @@
 -- that two sweepers do not both do it, and so that the pauses between invocations for the same turn grow.
 -- KEYS  1 active  2 trigger  3 queue  4 lease
 -- ARGV  1 now (ms)  2 how long a turn waits before anybody is invoked for it (ms)  3 longest pause (ms)
---       4 trigger TTL (s)  5... the first pauses (ms)
+--       4 trigger TTL (s)  5... the first pauses (ms); beyond them it is a tenth of how long the turn has waited
 -- Returns {outcome, ...}:
 --   empty     no turn waits
 --   none      the conversation has no scribe
@@ -21,7 +21,8 @@ if session and not session.scribeEnabled then return { 'off' } end
 if redis.call('EXISTS', KEYS[4]) == 1 then return { 'busy' } end
 
 local trigger, text = read_trigger(KEYS[2], id)
-local since = trigger and trigger.times and trigger.times.recorded or math.floor(seq / 1000)
+local recorded = trigger and trigger.times and trigger.times.recorded or math.floor(seq / 1000)
+local since = recorded
 local wait = tonumber(ARGV[2])
 local times = 0
 local swept = redis.call('HGET', KEYS[2], SWEPT)
@@ -30,8 +31,9 @@ if swept then
   if noted.id == id then
     times = noted.times
     since = noted.at
-    local pause = tonumber(ARGV[5 + math.min(times, #ARGV - 4) - 1])
-    pause = pause * 2 ^ math.min(8, math.max(0, times - (#ARGV - 4)))
+    local known = #ARGV - 4
+    local pause = tonumber(ARGV[4 + math.min(times, known)])
+    if times > known then pause = math.max(pause, (now - recorded) / 10) end
     wait = math.max(wait, math.min(pause, tonumber(ARGV[3])))
   end
 end
