@@ -86,6 +86,66 @@ async fn a_turn_whose_invoke_failed_is_invoked_for_when_it_has_waited() {
 }
 
 #[tokio::test]
+async fn a_turn_that_an_older_one_holds_up_is_copied_before_redis_forgets_it() {
+    let world = World::new().await;
+    let (key, sweeper) = (key("c1"), sweeper(&world));
+    world.start(&key).await;
+    let (reached, go) = world.model.hold();
+    world.say(&key, 1).await;
+    let first = world.lambda.take().unwrap();
+    let writing = tokio::spawn({
+        let engine = world.engine();
+        async move { run(&engine, &first).await }
+    });
+    reached.notified().await;
+    world.lambda.refuse(true);
+    world.say(&key, 2).await;
+    world.lambda.refuse(false);
+    let swept = look(&sweeper, in_minutes(1)).await;
+    assert_eq!((swept.copied, swept.invoked), (2, 0));
+    world.redis.flush().await;
+    go.notify_one();
+    writing.await.unwrap().unwrap();
+    settle(&world).await;
+    check_woven(&world, &key, &[1, 2]).await;
+}
+
+#[tokio::test]
+async fn a_parked_turn_with_a_second_copy_is_not_replayed_for_ever() {
+    let world = World::new().await;
+    let key = key("c1");
+    world.start(&key).await;
+    world.say(&key, 1).await;
+    let event = world.lambda.take().unwrap();
+    let mut direct = event.clone();
+    direct.seq.0 -= 5;
+    world.documents().put_waiting(&direct).await.unwrap();
+    world.documents().park_waiting(&event, "junk").await.unwrap();
+    world
+        .redis
+        .command::<()>(&["DEL", "scribe:queue:{default/c1}"])
+        .await;
+    let mut failed = world.trigger(&key, 1).await.unwrap();
+    world
+        .redis
+        .command::<()>(&["DEL", "scribe:trigger:{default/c1}"])
+        .await;
+    failed.state = TriggerState::Failed;
+    let session = world.conversations().view(&key).await.unwrap().unwrap().session;
+    let registration = scribe_trigger::ledger::Registration {
+        session: &session,
+        asset: None,
+        turns: &[failed],
+        replace: false,
+    };
+    world.ledger().register(registration).await.unwrap();
+    let swept = look(&sweeper(&world), in_minutes(2)).await;
+    assert_eq!((swept.requeued, swept.invoked), (0, 0));
+    assert_eq!(world.state(&key, 1).await, Some(TriggerState::Failed));
+    assert_eq!(world.keys("waiting/").await.len(), 1, "the parked one");
+}
+
+#[tokio::test]
 async fn the_pauses_between_invocations_for_one_turn_grow() {
     let world = World::new().await;
     let (key, sweeper) = (key("c1"), sweeper(&world));
@@ -96,12 +156,23 @@ async fn the_pauses_between_invocations_for_one_turn_grow() {
     let mut at = Vec::new();
     for seconds in (0..1800).step_by(20) {
         let swept = look(&sweeper, start + seconds.seconds()).await;
+        assert_eq!(
+            swept.copied,
+            u32::from(seconds == 20),
+            "Lambda has no event of it"
+        );
         if swept.refused == 1 {
             at.push(seconds);
         }
     }
-    // 20 s, because a look comes every 20 s; then the pauses of 60 s, two, four and five minutes.
-    assert_eq!(at, [20, 40, 60, 120, 240, 480, 780, 1080, 1380, 1680]);
+    // 20 s, because a look comes every 20 s; then the pause of 60 s, then a tenth of how long it has waited.
+    assert_eq!(
+        at,
+        [
+            20, 40, 60, 120, 180, 240, 300, 360, 420, 480, 540, 620, 700, 780, 880, 980, 1100, 1240, 1380,
+            1540, 1720
+        ]
+    );
 }
 
 #[tokio::test]
@@ -121,7 +192,10 @@ async fn a_conversation_that_is_off_busy_or_paused_is_left_alone() {
             .command::<()>(&["SET", &lease, holder, "PX", "600000"])
             .await;
     }
-    assert_eq!(look(&sweeper, in_minutes(10)).await, Swept::default());
+    let swept = look(&sweeper, in_minutes(10)).await;
+    assert_eq!((swept.copied, swept.invoked, swept.refused), (3, 0, 0));
+    assert_eq!(world.keys("waiting/").await.len(), 3, "they stood in Redis alone");
+    assert_eq!(look(&sweeper, in_minutes(20)).await, Swept::default());
     world.conversations().toggle(&key("off"), true).await.unwrap();
     assert_eq!(world.lambda.take().unwrap().conversation_id, id("off"));
 }

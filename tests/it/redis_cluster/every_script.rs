@@ -134,6 +134,11 @@ async fn everything(ledger: &Ledger, key: &ConversationKey) {
     ledger.park(key, &claimed, "e", "why").await.unwrap();
     let dismissed = ledger.dismiss(key, &claimed.message_id).await.unwrap();
     assert_eq!(dismissed, Some(TriggerState::Failed));
+    let alone = ledger
+        .uncopied(key, third.seq.as_millis() + 1, Duration::ZERO, 8)
+        .await
+        .unwrap();
+    assert_eq!(alone.len(), 1, "{alone:?}");
     assert!(!ledger.park_lost(key, &third).await.unwrap(), "its text is there");
     let ids = [first, second, third].map(|turn| turn.message_id);
     let standings = ledger.standings(key, &ids).await.unwrap();

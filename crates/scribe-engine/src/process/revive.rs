@@ -1,5 +1,6 @@
 //! Finding out from S3 what Redis does not know of a conversation.
 
+use jiff::Timestamp;
 use scribe_core::{ConversationKey, MediaAsset};
 use scribe_trigger::LedgerError;
 use scribe_trigger::ledger::Registration;
@@ -57,6 +58,11 @@ impl Engine {
                 replace: false,
             })
             .await?;
+        if !turns.is_empty() {
+            // Redis forgot the backlog as well; a permit is for one of them only.
+            let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+            self.ledger.note_backlog(key, now).await?;
+        }
         Ok(())
     }
 }

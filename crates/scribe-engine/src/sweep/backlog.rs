@@ -12,8 +12,15 @@ use scribe_trigger::{LedgerError, TurnEvent};
 use tokio::time::Instant;
 
 use super::{SweepError, Sweeper, Swept, millis};
+use crate::copies::tell_of_copy;
 use crate::documents::DocumentsError;
 use crate::lost;
+
+/// How many turns of a conversation are copied before Redis is asked for more.
+const COPIED_AT_ONCE: usize = 8;
+
+/// How often Redis is asked for more in one look.
+const COPY_ROUNDS: usize = 32;
 
 /// How many conversations are asked about, and how many functions invoked, at a time.
 const AT_ONCE: usize = 32;
@@ -74,7 +81,12 @@ impl Sweeper {
             pauses: &self.config.patience.pauses,
             longest_pause: self.config.patience.longest_pause,
         };
-        match self.ledger.sweep(key, now_ms, pace).await? {
+        let answer = self.ledger.sweep(key, now_ms, pace).await?;
+        let mut swept = match &answer {
+            Sweep::Empty => Swept::default(),
+            _ => self.copy_waiting(key, now_ms).await?,
+        };
+        swept += match answer {
             Sweep::Off | Sweep::Later => Ok(Swept::default()),
             Sweep::Empty => {
                 let age = entry.map_or(0, |entry| now_ms.saturating_sub(entry.noted_ms));
@@ -103,7 +115,39 @@ impl Sweeper {
                     })
                 }
             },
+        }?;
+        Ok(swept)
+    }
+
+    /// Puts copies of a conversation's waiting turns under `waiting/`. A turn whose invoke failed stands in Redis alone
+    /// for as long as an older one holds it up, the scribe is off, or Lambda refuses the sweeper too.
+    async fn copy_waiting(&self, key: &ConversationKey, now_ms: u64) -> Result<Swept, LedgerError> {
+        let mut swept = Swept::default();
+        for _ in 0..COPY_ROUNDS {
+            let turns = self
+                .ledger
+                .uncopied(key, now_ms, self.config.after, COPIED_AT_ONCE)
+                .await?;
+            for trigger in &turns {
+                let event = TurnEvent::new(&trigger.turn(key), None);
+                if let Err(error) = self.documents.put_waiting(&event).await {
+                    tracing::error!(
+                        turn.id = %trigger.message_id,
+                        conversation.id = %key,
+                        "turn {} of {key} stands in redis alone, the next look tries to copy it: {error}",
+                        trigger.message_id
+                    );
+                    swept.failed += 1;
+                    return Ok(swept);
+                }
+                swept.copied += 1;
+                tell_of_copy(&self.ledger, &self.documents, &event).await;
+            }
+            if turns.len() < COPIED_AT_ONCE {
+                break;
+            }
         }
+        Ok(swept)
     }
 
     async fn invoke(

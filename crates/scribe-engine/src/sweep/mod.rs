@@ -102,6 +102,8 @@ pub struct Swept {
     pub refused: u32,
     /// Turns that were given back to Redis.
     pub requeued: u32,
+    /// Turns that stood in Redis alone and now under `waiting/` as well.
+    pub copied: u32,
     /// Copies of turns that were removed, because the turns are in their documents or owed nowhere.
     pub removed: u32,
     /// Turns that were parked, because nobody can tell whether they are in their document, or because their text is
@@ -118,6 +120,7 @@ impl std::ops::AddAssign for Swept {
         self.invoked += other.invoked;
         self.refused += other.refused;
         self.requeued += other.requeued;
+        self.copied += other.copied;
         self.removed += other.removed;
         self.parked += other.parked;
         self.failed += other.failed;

@@ -137,7 +137,10 @@ impl Sweeper {
                     forgotten.extend(found);
                 }
                 (Known::Failed { text_lost: false }, Standing::New { .. }) if old => {
-                    replayed += u32::from(self.finish_replay(owed).await?);
+                    let twice = turns
+                        .iter()
+                        .any(|(other, _)| other.message_id == owed.message_id && other.seq != owed.seq);
+                    replayed += u32::from(self.finish_replay(owed, twice).await?);
                 }
                 (Known::Processed, Standing::New { .. }) => tracing::error!(
                     turn.id = %owed.message_id,
@@ -169,12 +172,21 @@ impl Sweeper {
     }
 
     /// A turn that Redis calls failed and whose object is a waiting one: a replay broke off between the two.
-    async fn finish_replay(&self, owed: &Owed) -> Result<bool, SweepError> {
+    async fn finish_replay(&self, owed: &Owed, twice: bool) -> Result<bool, SweepError> {
         let Some(found) = self.read(owed).await? else {
             return Ok(false);
         };
         if found.state == WaitingState::Parked {
             return Ok(false);
+        }
+        if twice {
+            let all = self.documents.owed_turn(&owed.key, &owed.message_id).await?;
+            let parked = |turn: &WaitingTurn| turn.state == WaitingState::Parked && !turn.event.text_lost();
+            if all.iter().any(parked) {
+                // Not replayed: it was delivered directly as well, under another sequence, and that copy is the older.
+                self.remove(owed).await?;
+                return Ok(false);
+            }
         }
         let replayed = self.ledger.replay(&owed.key, &found.trigger()).await?;
         Ok(matches!(replayed, Replayed::Queued(_)))

@@ -75,11 +75,12 @@ async fn look(sweeper: &Sweeper, left: Duration) -> Result<Value, SweepError> {
     }
     if total != Swept::default() {
         tracing::info!(
-            "{looks} looks: invoked for {} conversations, refused {}, gave back {} turns, removed {} copies, parked {}, \
+            "{looks} looks: invoked for {} conversations, refused {}, gave back {} turns, copied {}, removed {} copies, parked {}, \
              could not look at {} conversations",
             total.invoked,
             total.refused,
             total.requeued,
+            total.copied,
             total.removed,
             total.parked,
             total.failed
@@ -92,6 +93,7 @@ async fn look(sweeper: &Sweeper, left: Duration) -> Result<Value, SweepError> {
                 "invoked": total.invoked,
                 "refused": total.refused,
                 "requeued": total.requeued,
+                "copied": total.copied,
                 "removed": total.removed,
                 "parked": total.parked,
                 "failed": total.failed,

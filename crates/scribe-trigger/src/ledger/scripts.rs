@@ -38,6 +38,7 @@ scripts!(
     note_waiting,
     update,
     sweep,
+    uncopied,
     park_lost,
     forget_backlog,
     dismiss,

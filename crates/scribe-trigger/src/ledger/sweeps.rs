@@ -23,7 +23,7 @@ pub struct BacklogEntry {
 pub struct SweepPace<'a> {
     /// From its recording to the first invocation.
     pub after: Duration,
-    /// Then from each invocation to the next; the last one doubles from there on.
+    /// Then from each invocation to the next; beyond them a tenth of how long the turn has waited.
     pub pauses: &'a [Duration],
     /// The longest pause.
     pub longest_pause: Duration,
@@ -138,6 +138,33 @@ impl Ledger {
             }),
             _ => Err(unknown("sweep")),
         }
+    }
+
+    /// Waiting turns that stand in Redis alone once their events have ended: recorded before `after`, and without a copy
+    /// under `waiting/`. The oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if Redis can't be reached or holds something else.
+    pub async fn uncopied(
+        &self,
+        key: &ConversationKey,
+        now_ms: u64,
+        after: Duration,
+        limit: usize,
+    ) -> Result<Vec<ScribeTrigger>, LedgerError> {
+        let keys = Keys::of(key);
+        let mut call = self.scripts.uncopied.prepare_invoke();
+        call.key(&keys.trigger)
+            .key(keys.queue)
+            .arg(now_ms)
+            .arg(millis(after))
+            .arg(limit);
+        let found: Vec<String> = call.invoke_async(&mut self.connection.clone()).await?;
+        let mut triggers = Vec::with_capacity(found.len());
+        for json in &found {
+            triggers.extend(decode_trigger(json, &keys.trigger)?);
+        }
+        Ok(triggers)
     }
 
     /// Moves a waiting turn without a text to the failed ones; answers false where somebody writes, or the text is
