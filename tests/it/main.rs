@@ -18,4 +18,5 @@ mod redis_cluster;
 mod s3_contract;
 mod stack;
 mod sweeper;
+mod taps;
 mod undeclared_keys;

@@ -7,9 +7,12 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::{HeaderMap, StatusCode};
 use scribe_trigger::TurnEvent;
+
+use super::gate::{Gate, Moment, Step, Verdict, Wire};
 
 #[derive(Default)]
 struct Inner {
@@ -25,11 +28,11 @@ pub(crate) struct ScriptedLambda {
 }
 
 impl ScriptedLambda {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(gate: Arc<Gate>) -> Self {
         let inner = Arc::new(Mutex::new(Inner::default()));
         let router = Router::new()
             .route("/2015-03-31/functions/{name}/invocations", post(invoke))
-            .with_state(Arc::clone(&inner));
+            .with_state((Arc::clone(&inner), gate));
         let listener = super::listener().await;
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -65,20 +68,36 @@ impl ScriptedLambda {
 }
 
 async fn invoke(
-    State(inner): State<Arc<Mutex<Inner>>>,
+    State((inner, gate)): State<(Arc<Mutex<Inner>>, Arc<Gate>)>,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> StatusCode {
+) -> Response {
     assert_eq!(name, "summarizer");
     assert_eq!(headers.get("x-amz-invocation-type").unwrap(), "Event");
-    let mut inner = inner.lock().unwrap();
-    if inner.refuse {
-        return StatusCode::TOO_MANY_REQUESTS;
-    }
     let event = TurnEvent::parse(std::str::from_utf8(&body).unwrap()).unwrap();
-    inner.seen_headers.push(headers);
-    inner.events.push_back(event);
-    inner.taken += 1;
-    StatusCode::ACCEPTED
+    let step = |moment| Step {
+        wire: Wire::Lambda,
+        name: "invoke".into(),
+        moment,
+        of: event.message_id.to_string(),
+    };
+    if gate.pass(step(Moment::Before)).await == Verdict::Cut {
+        return super::gate::cut();
+    }
+    let taken = {
+        let mut inner = inner.lock().unwrap();
+        if inner.refuse {
+            StatusCode::TOO_MANY_REQUESTS
+        } else {
+            inner.seen_headers.push(headers);
+            inner.events.push_back(event.clone());
+            inner.taken += 1;
+            StatusCode::ACCEPTED
+        }
+    };
+    if gate.pass(step(Moment::After)).await == Verdict::Cut {
+        return super::gate::cut();
+    }
+    taken.into_response()
 }

@@ -1,10 +1,12 @@
 //! What a test lives in: a Redis, an S3, a model and Lambda's front end of its own, each on a port of its own.
 
+mod gate;
 mod key_watch;
 mod lambda;
 mod model;
 mod redis_cluster;
 mod redis_server;
+mod redis_tap;
 mod tap;
 
 use std::sync::Arc;
@@ -27,10 +29,12 @@ use scribe_trigger::{
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
+pub(crate) use gate::{Action, Gate, Held, Moment, Step, Verdict, Wire, hold};
 pub(crate) use lambda::ScriptedLambda;
 pub(crate) use model::{Reply, ScriptedModel, append};
 pub(crate) use redis_cluster::RedisCluster;
 pub(crate) use redis_server::RedisServer;
+pub(crate) use redis_tap::RedisTap;
 pub(crate) use tap::S3Tap;
 
 pub(crate) const BUCKET: &str = "documents";
@@ -86,6 +90,8 @@ fn lambda_client(endpoint: &str) -> aws_sdk_lambda::Client {
 /// Everything around the code under test.
 pub(crate) struct World {
     pub(crate) redis: RedisServer,
+    /// What the taps of S3, the model and Lambda ask; Redis' too in [`World::tapped`].
+    pub(crate) gate: Arc<Gate>,
     pub s3: aws_sdk_s3::Client,
     pub(crate) tap: S3Tap,
     pub(crate) model: ScriptedModel,
@@ -111,9 +117,10 @@ impl World {
         let embedded = EmbeddedS3::start(folder.path(), listener().await, credentials)
             .await
             .unwrap();
-        let tap = S3Tap::start(embedded.address()).await;
-        let model = ScriptedModel::start().await;
-        let lambda = ScriptedLambda::start().await;
+        let gate = Arc::new(Gate::default());
+        let tap = S3Tap::start(embedded.address(), Arc::clone(&gate)).await;
+        let model = ScriptedModel::start(Arc::clone(&gate)).await;
+        let lambda = ScriptedLambda::start(Arc::clone(&gate)).await;
         let s3 = s3_client(&tap.url());
         s3.create_bucket().bucket(BUCKET).send().await.unwrap();
 
@@ -138,6 +145,7 @@ impl World {
         change(&mut config);
         Self {
             redis,
+            gate,
             s3,
             tap,
             model,
@@ -146,6 +154,14 @@ impl World {
             _embedded: embedded,
             _folder: folder,
         }
+    }
+
+    /// A world whose Redis stands behind a tap too.
+    pub(crate) async fn tapped(change: impl FnOnce(&mut EngineConfig)) -> Self {
+        let mut world = Self::with(change).await;
+        let tap = RedisTap::start(world.redis.address(), Arc::clone(&world.gate)).await;
+        world.config.trigger.redis_url = tap.url().into();
+        world
     }
 
     pub(crate) fn ledger(&self) -> Ledger {

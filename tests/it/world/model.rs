@@ -14,6 +14,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use super::gate::{Gate, Moment, Step, Verdict, Wire};
+
 /// What the model does at one call.
 pub(crate) enum Reply {
     /// Appends the turn's answer, as when nothing is scripted.
@@ -44,11 +46,11 @@ pub(crate) struct ScriptedModel {
 }
 
 impl ScriptedModel {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(gate: Arc<Gate>) -> Self {
         let inner = Arc::new(Mutex::new(Inner::default()));
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
-            .with_state(Arc::clone(&inner));
+            .with_state((Arc::clone(&inner), gate));
         let listener = super::listener().await;
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -79,14 +81,33 @@ impl ScriptedModel {
     }
 }
 
-async fn complete(State(inner): State<Arc<Mutex<Inner>>>, Json(request): Json<Value>) -> Response {
+type Shared = (Arc<Mutex<Inner>>, Arc<Gate>);
+
+async fn complete(State((inner, gate)): State<Shared>, Json(request): Json<Value>) -> Response {
+    let step = |moment| Step {
+        wire: Wire::Model,
+        name: "chat".into(),
+        moment,
+        of: String::new(),
+    };
+    if gate.pass(step(Moment::Before)).await == Verdict::Cut {
+        return super::gate::cut();
+    }
+    let response = answer(&inner, &request).await;
+    if gate.pass(step(Moment::After)).await == Verdict::Cut {
+        return super::gate::cut();
+    }
+    response
+}
+
+async fn answer(inner: &Mutex<Inner>, request: &Value) -> Response {
     let reply = {
         let mut inner = inner.lock().unwrap();
         inner.requests.push(request.clone());
         inner.script.pop_front().unwrap_or(Reply::Follow)
     };
     match reply {
-        Reply::Follow => follow(&request),
+        Reply::Follow => follow(request),
         Reply::Say { text, finish_reason } => stream(&text, finish_reason),
         Reply::Status { status, headers } => {
             let mut response = (
@@ -102,7 +123,7 @@ async fn complete(State(inner): State<Arc<Mutex<Inner>>>, Json(request): Json<Va
         Reply::Hold { reached, go } => {
             reached.notify_one();
             go.notified().await;
-            follow(&request)
+            follow(request)
         }
     }
 }

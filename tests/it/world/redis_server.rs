@@ -77,6 +77,10 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        (std::net::Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
     /// Kills it as a power cut would; it keeps nothing on disk.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();

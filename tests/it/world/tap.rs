@@ -10,6 +10,8 @@ use axum::response::Response;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use tokio::sync::Notify;
 
+use super::gate::{Gate, Moment, Step, Verdict, Wire};
+
 /// A place at which a request is held.
 struct Hold {
     method: Method,
@@ -48,6 +50,7 @@ struct Inner {
 #[derive(Clone)]
 struct Proxy {
     inner: Arc<Mutex<Inner>>,
+    gate: Arc<Gate>,
     client: reqwest::Client,
     upstream: SocketAddr,
 }
@@ -58,10 +61,11 @@ pub(crate) struct S3Tap {
 }
 
 impl S3Tap {
-    pub(crate) async fn start(upstream: SocketAddr) -> Self {
+    pub(crate) async fn start(upstream: SocketAddr, gate: Arc<Gate>) -> Self {
         let inner = Arc::new(Mutex::new(Inner::default()));
         let proxy = Proxy {
             inner: Arc::clone(&inner),
+            gate,
             client: super::http_client(),
             upstream,
         };
@@ -130,6 +134,7 @@ async fn forward(
     body: Bytes,
 ) -> Response {
     let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let request = method.clone();
     let (hold, failure) = {
         let mut inner = proxy.inner.lock().unwrap();
         inner.requests.push((method.clone(), path.clone()));
@@ -151,6 +156,15 @@ async fn forward(
         hold.tapped.reached.notify_one();
         hold.tapped.go.notified().await;
     }
+    let step = |moment| Step {
+        wire: Wire::S3,
+        name: name(&request, &path),
+        moment,
+        of: path.clone(),
+    };
+    if proxy.gate.pass(step(Moment::Before)).await == Verdict::Cut {
+        return super::gate::cut();
+    }
     // The host header goes along as it is: it is signed.
     let sent = proxy
         .client
@@ -169,9 +183,35 @@ async fn forward(
         hold.tapped.reached.notify_one();
         hold.tapped.go.notified().await;
     }
+    if proxy.gate.pass(step(Moment::After)).await == Verdict::Cut {
+        return super::gate::cut();
+    }
     let mut response = Response::builder().status(answer.status());
     *response.headers_mut().unwrap() = answer.headers().clone();
     response
         .body(Body::from(answer.bytes().await.unwrap_or_default()))
         .unwrap()
+}
+
+/// A request without its ids: `PUT media-assets`, `LIST waiting`.
+fn name(method: &Method, path: &str) -> String {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let prefix = query.split('&').find_map(|part| part.strip_prefix("prefix="));
+    let what = match prefix {
+        Some(prefix) => prefix.replace("%2F", "/"),
+        // The bucket comes first.
+        None => path.splitn(3, '/').nth(2).unwrap_or_default().to_owned(),
+    };
+    let mut parts = what.split('/');
+    let kind = match parts.next() {
+        Some("tenants") => parts.nth(1).unwrap_or("tenants"),
+        Some(part) => part,
+        None => "",
+    };
+    let verb = match method.as_str() {
+        "GET" if query.contains("versions") => "LIST VERSIONS",
+        "GET" if prefix.is_some() || query.contains("list-type") => "LIST",
+        verb => verb,
+    };
+    format!("{verb} {kind}")
 }
