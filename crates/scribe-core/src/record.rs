@@ -69,6 +69,23 @@ impl Record {
         }
     }
 
+    /// Whether a turn that is in the document came after one that was recorded later, as far as the record remembers.
+    /// Redis is told so, and may forget it; the record does not.
+    #[must_use]
+    pub fn came_late(&self, conversation: &ConversationId, message: &MessageId) -> bool {
+        let Some(applied) = self.conversations.get(conversation) else {
+            return false;
+        };
+        let mut highest = applied.floor;
+        for (id, seq) in &applied.ids {
+            if id == message {
+                return highest > *seq;
+            }
+            highest = highest.max(*seq);
+        }
+        false
+    }
+
     /// Adds a turn that is being woven, and forgets the oldest one if the window is full.
     pub fn add(&mut self, conversation: &ConversationId, message: MessageId, seq: Seq) {
         self.add_within(WINDOW, conversation, message, seq);
@@ -155,6 +172,9 @@ mod tests {
         }
         check(&record, "m1", 10, Standing::Applied);
         check(&record, "m2", 20, Standing::Unknowable);
+        assert!(record.came_late(&id("c"), &id("m1")));
+        assert!(!record.came_late(&id("c"), &id("m3")));
+        assert!(!record.came_late(&id("c"), &id("m9")));
     }
 
     #[test]

@@ -109,17 +109,17 @@ impl Engine {
     async fn weave(&self, claimant: &Claimant<'_>) -> Result<Committed, AttemptError> {
         let stored = self.present_asset(claimant).await?;
         let trigger = &claimant.trigger;
+        let turn = trigger.turn(&claimant.key);
         let state = self.state_of(claimant, &stored.asset).await?;
-        let late = match state
+        match state
             .record
             .standing(&claimant.key.conversation, &trigger.message_id, trigger.seq)
         {
-            Standing::Applied => return Ok(Committed::already(stored, &state, &claimant.key.conversation)),
+            Standing::Applied => return Ok(Committed::read(stored, &state.record, &turn, false)),
             Standing::Unknowable => return Err(AttemptError::unknowable()),
-            Standing::New { late } => late,
-        };
+            Standing::New { .. } => {}
+        }
 
-        let turn = trigger.turn(&claimant.key);
         let document = Document::read(&stored.asset.content, &state.blocks);
         let question = prompt(&PromptInput {
             title: &stored.asset.title,
@@ -144,7 +144,7 @@ impl Engine {
         if written.is_err() {
             self.documents.put_turn(&transcript).await?;
         }
-        self.commit(claimant, stored, state, &answer, late).await
+        self.commit(claimant, stored, state, &answer).await
     }
 
     /// The asset: the one that the process holds or Redis caches, else S3's. After a failed attempt S3's in any case:

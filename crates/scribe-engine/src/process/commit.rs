@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use scribe_core::blocks::Document;
 use scribe_core::edits::{Answer, Bounds, Fate, weave};
 use scribe_core::turn::Turn;
-use scribe_core::{ConversationId, MediaAsset, ScribeState, Standing};
+use scribe_core::{MediaAsset, Record, ScribeState, Standing};
 use scribe_trigger::record::iso;
 
 use super::Engine;
@@ -28,17 +28,15 @@ pub(super) struct Committed {
 }
 
 impl Committed {
-    /// The turn was in the document before.
-    pub(super) fn already(
-        stored: Arc<StoredAsset>,
-        state: &ScribeState,
-        conversation: &ConversationId,
-    ) -> Self {
+    /// A document whose record has the turn. The record says whether it came late: what was known before a conflict
+    /// may be wrong after it, and a process that was killed can't say any more.
+    pub(super) fn read(stored: Arc<StoredAsset>, record: &Record, turn: &Turn, asked_model: bool) -> Self {
+        let conversation = &turn.conversation.conversation;
         Self {
             stored,
-            turns: state.record.turns(conversation),
-            late: false,
-            asked_model: false,
+            turns: record.turns(conversation),
+            late: record.came_late(conversation, &turn.message_id),
+            asked_model,
         }
     }
 }
@@ -52,7 +50,6 @@ impl Engine {
         mut stored: Arc<StoredAsset>,
         mut state: ScribeState,
         answer: &Answer,
-        mut late: bool,
     ) -> Result<Committed, AttemptError> {
         let key = &claimant.key;
         let trigger = &claimant.trigger;
@@ -69,18 +66,11 @@ impl Engine {
                 .await?;
             match written {
                 Written::Done { etag } => {
-                    let turns = asset
-                        .scribe
-                        .as_ref()
-                        .map_or(0, |state| state.record.turns(&key.conversation));
                     let stored = Arc::new(StoredAsset { asset, json, etag });
                     self.hold(&key.tenant, Arc::clone(&stored));
-                    return Ok(Committed {
-                        stored,
-                        turns,
-                        late,
-                        asked_model: true,
-                    });
+                    let none = Record::default();
+                    let record = stored.asset.scribe.as_ref().map_or(&none, |state| &state.record);
+                    return Ok(Committed::read(Arc::clone(&stored), record, &turn, true));
                 }
                 Written::Gone => return Err(deleted()),
                 Written::Conflict => {}
@@ -91,24 +81,17 @@ impl Engine {
                 Fetched::NotModified | Fetched::Absent => return Err(deleted()),
             };
             state = self.state_of(claimant, &stored.asset).await?;
-            late = match state
+            match state
                 .record
                 .standing(&key.conversation, &trigger.message_id, trigger.seq)
             {
                 Standing::Applied => {
                     self.hold(&key.tenant, Arc::clone(&stored));
-                    let turns = state.record.turns(&key.conversation);
-                    return Ok(Committed {
-                        stored,
-                        turns,
-                        late,
-                        asked_model: true,
-                    });
+                    return Ok(Committed::read(stored, &state.record, &turn, true));
                 }
-                // So many turns came in between that the record has dropped what would have told.
                 Standing::Unknowable => return Err(AttemptError::unknowable()),
-                Standing::New { late } => late,
-            };
+                Standing::New { .. } => {}
+            }
         }
         Err(AttemptError::Counted {
             reason: format!("others wrote the document {CONFLICTS} times in between"),

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lru::LruCache;
+use scribe_core::turn::ScribeTrigger;
 use scribe_core::{ConversationKey, Standing};
 use scribe_trigger::config::{ConfigError, milliseconds};
 use scribe_trigger::{Dispatcher, Ledger, LedgerError, TriggerConfig, TurnEvent};
@@ -238,8 +239,12 @@ impl Sweeper {
         let document = self.document(&conversation).await?;
         let record = self.record(&conversation, document.as_ref()).await?;
         if record.standing(&key.conversation, &event.message_id, event.seq) == Standing::Applied {
+            let applied = ScribeTrigger {
+                late: record.came_late(&key.conversation, &event.message_id),
+                ..event.trigger()
+            };
             // Redis is told so that lists are right at once; a claim would find it out.
-            if let Err(error) = self.ledger.mark_processed(&key, &event.trigger()).await {
+            if let Err(error) = self.ledger.mark_processed(&key, &applied).await {
                 tracing::info!(conversation.id = %key, "redis was not told of turn {}: {error}", event.message_id);
             }
             return Ok(GivenUp::Applied);

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use scribe_core::turn::{ScribeTrigger, TriggerState};
-use scribe_core::{ConversationKey, MessageId, Standing};
+use scribe_core::{ConversationKey, MessageId, Record, Standing};
 use scribe_trigger::ledger::{Known, Registration, Replayed};
 use tokio::time::Instant;
 
@@ -122,7 +122,7 @@ impl Sweeper {
             // A young one of which Redis knows nothing goes along with the old ones, or it would be overtaken.
             let old = self.is_old(owed, now);
             match (known, standing) {
-                (_, Standing::Applied) if old => swept.removed += self.settle_applied(owed).await?,
+                (_, Standing::Applied) if old => swept.removed += self.settle_applied(owed, &record).await?,
                 (Known::Processed, Standing::Unknowable) if old => {
                     self.remove(owed).await?;
                     swept.removed += 1;
@@ -257,13 +257,15 @@ impl Sweeper {
     }
 
     /// A turn that is in its document: Redis is told, then the copy is removed.
-    async fn settle_applied(&self, owed: &Owed) -> Result<u32, SweepError> {
+    async fn settle_applied(&self, owed: &Owed, record: &Record) -> Result<u32, SweepError> {
         let Some(found) = self.read(owed).await? else {
             return Ok(0);
         };
-        self.ledger
-            .mark_processed(&owed.key, &found.event.trigger())
-            .await?;
+        let applied = ScribeTrigger {
+            late: record.came_late(&owed.key.conversation, &owed.message_id),
+            ..found.event.trigger()
+        };
+        self.ledger.mark_processed(&owed.key, &applied).await?;
         self.remove(owed).await?;
         Ok(1)
     }

@@ -227,7 +227,7 @@ impl Ledger {
             token: "",
             last_update_at: "",
             message_count: 0,
-            late: false,
+            late: trigger.late,
             asset: None,
         };
         self.complete(key, &completion).await
