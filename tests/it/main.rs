@@ -17,6 +17,7 @@ mod protocol;
 mod redis_cluster;
 mod s3_contract;
 mod stack;
+mod steps;
 mod sweeper;
 mod taps;
 mod undeclared_keys;

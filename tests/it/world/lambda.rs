@@ -48,6 +48,11 @@ impl ScriptedLambda {
         self.inner.lock().unwrap().events.pop_front()
     }
 
+    /// Loses every event.
+    pub(crate) fn lose_events(&self) {
+        self.inner.lock().unwrap().events.clear();
+    }
+
     pub(crate) fn waiting(&self) -> usize {
         self.inner.lock().unwrap().events.len()
     }
@@ -75,6 +80,12 @@ async fn invoke(
 ) -> Response {
     assert_eq!(name, "summarizer");
     assert_eq!(headers.get("x-amz-invocation-type").unwrap(), "Event");
+    // What has arrived is taken, whether its sender still waits for the answer or not.
+    let taken = tokio::spawn(take(inner, gate, headers, body));
+    taken.await.unwrap()
+}
+
+async fn take(inner: Arc<Mutex<Inner>>, gate: Arc<Gate>, headers: HeaderMap, body: Bytes) -> Response {
     let event = TurnEvent::parse(std::str::from_utf8(&body).unwrap()).unwrap();
     let step = |moment| Step {
         wire: Wire::Lambda,

@@ -34,7 +34,7 @@ pub(crate) use lambda::ScriptedLambda;
 pub(crate) use model::{Reply, ScriptedModel, append};
 pub(crate) use redis_cluster::RedisCluster;
 pub(crate) use redis_server::RedisServer;
-pub(crate) use redis_tap::RedisTap;
+pub(crate) use redis_tap::{RedisTap, script_texts};
 pub(crate) use tap::S3Tap;
 
 pub(crate) const BUCKET: &str = "documents";
@@ -97,7 +97,7 @@ pub(crate) struct World {
     pub(crate) model: ScriptedModel,
     pub(crate) lambda: ScriptedLambda,
     pub(crate) config: EngineConfig,
-    _embedded: EmbeddedS3,
+    pub(crate) embedded: EmbeddedS3,
     _folder: tempfile::TempDir,
 }
 
@@ -151,7 +151,7 @@ impl World {
             model,
             lambda,
             config,
-            _embedded: embedded,
+            embedded,
             _folder: folder,
         }
     }
@@ -172,8 +172,12 @@ impl World {
         Documents::new(self.s3.clone(), BUCKET.into())
     }
 
+    pub(crate) fn lambda_client(&self) -> aws_sdk_lambda::Client {
+        lambda_client(&self.lambda.url())
+    }
+
     pub(crate) fn dispatcher(&self) -> Dispatcher {
-        Dispatcher::new(lambda_client(&self.lambda.url()), &self.config.trigger)
+        Dispatcher::new(self.lambda_client(), &self.config.trigger)
     }
 
     pub(crate) fn recorder(&self) -> Recorder {

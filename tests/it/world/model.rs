@@ -37,6 +37,8 @@ pub(crate) enum Reply {
 #[derive(Default)]
 struct Inner {
     script: VecDeque<Reply>,
+    /// What it says to a turn, whoever asks when.
+    to_turns: Vec<(usize, Reply)>,
     requests: Vec<Value>,
 }
 
@@ -63,6 +65,28 @@ impl ScriptedModel {
 
     pub(crate) fn script(&self, replies: impl IntoIterator<Item = Reply>) {
         self.inner.lock().unwrap().script.extend(replies);
+    }
+
+    /// Scripts the next answers to the nth turn.
+    pub(crate) fn script_for(&self, n: usize, replies: impl IntoIterator<Item = Reply>) {
+        let replies = replies.into_iter().map(|reply| (n, reply));
+        self.inner.lock().unwrap().to_turns.extend(replies);
+    }
+
+    /// Forgets its script.
+    pub(crate) fn forget_script(&self) {
+        self.inner.lock().unwrap().script.clear();
+    }
+
+    /// Forgets its script and who asked.
+    pub(crate) fn forget(&self) {
+        *self.inner.lock().unwrap() = Inner::default();
+    }
+
+    /// The turns that it was asked for, in the order of asking.
+    pub(crate) fn asked_for(&self) -> Vec<usize> {
+        let inner = self.inner.lock().unwrap();
+        inner.requests.iter().map(turn_of).collect()
     }
 
     /// How often it was asked.
@@ -104,7 +128,11 @@ async fn answer(inner: &Mutex<Inner>, request: &Value) -> Response {
     let reply = {
         let mut inner = inner.lock().unwrap();
         inner.requests.push(request.clone());
-        inner.script.pop_front().unwrap_or(Reply::Follow)
+        let turn = turn_of(request);
+        match inner.to_turns.iter().position(|(n, _)| *n == turn) {
+            Some(at) => inner.to_turns.remove(at).1,
+            None => inner.script.pop_front().unwrap_or(Reply::Follow),
+        }
     };
     match reply {
         Reply::Follow => follow(request),
@@ -128,14 +156,25 @@ async fn answer(inner: &Mutex<Inner>, request: &Value) -> Response {
     }
 }
 
-fn follow(request: &Value) -> Response {
+/// The turn that a request is about, with what follows. It stands last in the prompt, so the last mark is its own.
+fn last_mark(request: &Value) -> &str {
     let messages = request["messages"].as_array().unwrap();
     let last = messages.last().unwrap()["content"].as_str().unwrap();
-    // The turn stands last in the prompt, so the last mark in it is the turn's own.
     let at = last
         .rfind("Milestone-")
         .expect("the prompt holds no turn of these tests");
-    let said: String = last[at..].chars().take_while(|&c| c != '.' && c != '"').collect();
+    &last[at..]
+}
+
+fn turn_of(request: &Value) -> usize {
+    last_mark(request)["Milestone-".len()..][..4].parse().unwrap()
+}
+
+fn follow(request: &Value) -> Response {
+    let said: String = last_mark(request)
+        .chars()
+        .take_while(|&c| c != '.' && c != '"')
+        .collect();
     let said = format!("{said}.");
     stream(&append(&said), "stop")
 }

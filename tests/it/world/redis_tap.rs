@@ -154,23 +154,37 @@ fn subject(words: &[String]) -> String {
     words.get(at).cloned().unwrap_or_default()
 }
 
-/// The names of the scripts by their hashes. They are read from the source tree, so a new one is known at once.
+/// The names of the scripts by their hashes.
 fn scripts() -> &'static HashMap<String, String> {
     static SCRIPTS: OnceLock<HashMap<String, String>> = OnceLock::new();
     SCRIPTS.get_or_init(|| {
+        let named = |(name, text): &(String, String)| (Script::new(text).get_hash().to_owned(), name.clone());
+        texts().iter().map(named).collect()
+    })
+}
+
+/// The scripts as Redis is sent them.
+pub(crate) fn script_texts() -> impl Iterator<Item = &'static str> {
+    texts().iter().map(|(_, text)| text.as_str())
+}
+
+/// Names and texts: with what stands in front of most scripts, and alone. They are read from the source tree, so a new
+/// one is known at once.
+fn texts() -> &'static [(String, String)] {
+    static TEXTS: OnceLock<Vec<(String, String)>> = OnceLock::new();
+    TEXTS.get_or_init(|| {
         let folder =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/scribe-trigger/src/ledger/scripts");
-        let prologue = std::fs::read_to_string(folder.join("trigger.lua")).unwrap();
-        let mut names = HashMap::new();
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        let prologue = read(&folder.join("trigger.lua"));
+        let mut texts = Vec::new();
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            let name = path.file_stem().unwrap().to_str().unwrap();
-            let text = std::fs::read_to_string(&path).unwrap();
-            // With the text that stands in front of most of them, and alone.
-            for code in [format!("{prologue}{text}"), text] {
-                names.insert(Script::new(&code).get_hash().to_owned(), name.to_owned());
-            }
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let text = read(&path);
+            texts.push((name.clone(), format!("{prologue}{text}")));
+            texts.push((name, text));
         }
-        names
+        texts
     })
 }

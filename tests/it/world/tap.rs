@@ -126,6 +126,7 @@ impl S3Tap {
     }
 }
 
+/// What has arrived is done, whether its sender still waits for it or not.
 async fn forward(
     State(proxy): State<Proxy>,
     method: Method,
@@ -133,6 +134,11 @@ async fn forward(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let forwarded = tokio::spawn(forward_one(proxy, method, uri, headers, body));
+    forwarded.await.unwrap_or_else(|_| super::gate::cut())
+}
+
+async fn forward_one(proxy: Proxy, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let request = method.clone();
     let (hold, failure) = {
