@@ -76,6 +76,59 @@ async fn killed_between_put_and_complete_a_turn_is_applied_once() {
 }
 
 #[tokio::test]
+async fn killed_between_put_and_complete_a_late_turn_still_shows_as_late() {
+    let world = World::new().await;
+    let (key, engine) = (key("c1"), world.engine());
+    world.start(&key).await;
+    world.say(&key, 1).await;
+    let first = world.lambda.take().unwrap();
+    // Redis forgets the first turn, and its event is slow.
+    world.redis.flush().await;
+    world.say(&key, 2).await;
+    world.pump(&engine).await;
+
+    let put = world.tap.hold_after(Method::PUT, "/media-assets/");
+    let killed = begin(&world, &first);
+    put.reached().await;
+    killed.abort();
+    assert!(killed.await.unwrap_err().is_cancelled());
+    put.go();
+    world
+        .redis
+        .command::<()>(&["DEL", "scribe:lease:{default/c1}"])
+        .await;
+    let retried = run(&world.engine(), &first).await;
+    assert_eq!(retried, Ok(Outcome::AlreadyWritten { message_id: id("m1") }));
+    check_all_woven(&world, &key, [2, 1]).await;
+    assert!(world.trigger(&key, 1).await.unwrap().late);
+}
+
+#[tokio::test]
+async fn a_turn_that_is_overtaken_while_it_is_written_shows_as_late() {
+    let world = World::new().await;
+    let key = key("c1");
+    world.start(&key).await;
+    world.say(&key, 1).await;
+    let first = world.lambda.take().unwrap();
+    let put = world.tap.hold_before(Method::PUT, "/media-assets/");
+    let writing = begin(&world, &first);
+    put.reached().await;
+    // Redis forgets the turn and the lease, so the next one does not wait for it.
+    world.redis.flush().await;
+    world.say(&key, 2).await;
+    let second = world.lambda.take().unwrap();
+    assert_eq!(run(&world.engine(), &second).await, Ok(written(2)));
+    put.go();
+    let late = Outcome::Written {
+        message_id: id("m1"),
+        late: true,
+    };
+    assert_eq!(writing.await.unwrap(), Ok(late));
+    check_all_woven(&world, &key, [2, 1]).await;
+    assert!(world.trigger(&key, 1).await.unwrap().late);
+}
+
+#[tokio::test]
 async fn killed_before_the_put_a_turn_is_woven_by_the_retry() {
     let world = World::new().await;
     let key = key("c1");
