@@ -16,6 +16,7 @@ mod narrator;
 mod protocol;
 mod redis_cluster;
 mod s3_contract;
+mod soak;
 mod stack;
 mod steps;
 mod sweeper;

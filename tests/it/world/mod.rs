@@ -34,12 +34,12 @@ pub(crate) use lambda::ScriptedLambda;
 pub(crate) use model::{Reply, ScriptedModel, append};
 pub(crate) use redis_cluster::RedisCluster;
 pub(crate) use redis_server::RedisServer;
-pub(crate) use redis_tap::{RedisTap, script_texts};
+pub(crate) use redis_tap::{RedisTap, Watch, script_texts};
 pub(crate) use tap::S3Tap;
 
 pub(crate) const BUCKET: &str = "documents";
-const ACCESS_KEY: &str = "test";
-const SECRET_KEY: &str = "test-secret";
+pub(crate) const ACCESS_KEY: &str = "test";
+pub(crate) const SECRET_KEY: &str = "test-secret";
 
 /// A loopback listener on a port that the system chooses.
 pub(crate) async fn listener() -> TcpListener {
@@ -72,7 +72,7 @@ pub(crate) fn s3_client(endpoint: &str) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(config)
 }
 
-fn lambda_client(endpoint: &str) -> aws_sdk_lambda::Client {
+pub(crate) fn lambda_client(endpoint: &str) -> aws_sdk_lambda::Client {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
@@ -82,6 +82,11 @@ fn lambda_client(endpoint: &str) -> aws_sdk_lambda::Client {
         .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test"))
         .endpoint_url(endpoint)
         .retry_config(aws_sdk_lambda::config::retry::RetryConfig::disabled())
+        .timeout_config(
+            aws_sdk_lambda::config::timeout::TimeoutConfig::builder()
+                .operation_timeout(Duration::from_secs(1))
+                .build(),
+        )
         .http_client(http)
         .build();
     aws_sdk_lambda::Client::from_conf(config)

@@ -81,13 +81,24 @@ impl RedisServer {
         (std::net::Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// Kills it as a power cut would; it keeps nothing on disk.
+    /// The server's process.
+    pub(crate) fn process(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+    }
+
+    /// Kills it as a power cut would; it keeps nothing on disk but what SAVE wrote.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Starts it again on the same port, empty.
+    /// Removes what SAVE wrote, so that the next restart begins empty.
+    pub(crate) fn forget_snapshot(&self) {
+        // There may be none.
+        let _ = std::fs::remove_file(self.folder.path().join("dump.rdb"));
+    }
+
+    /// Starts it again on the same port: with what SAVE wrote last, else empty.
     pub(crate) fn restart(&mut self) {
         let back = spawn(self.port, &self.arguments, self.folder.path());
         self.child = back.expect("redis-server did not come back");

@@ -18,20 +18,32 @@ use tokio_util::codec::Decoder;
 
 use super::gate::{Gate, Moment, Step, Verdict, Wire};
 
+/// What a tap asks before it lets a step pass.
+pub(crate) trait Watch: Send + Sync + 'static {
+    /// `client` is the other end of the connection.
+    fn pass(&self, step: Step, client: SocketAddr) -> impl Future<Output = Verdict> + Send;
+}
+
+impl Watch for Gate {
+    async fn pass(&self, step: Step, _: SocketAddr) -> Verdict {
+        Self::pass(self, step).await
+    }
+}
+
 pub(crate) struct RedisTap {
     address: SocketAddr,
 }
 
 impl RedisTap {
     /// A tap in front of the Redis at `upstream`, which may come and go.
-    pub(crate) async fn start(upstream: SocketAddr, gate: Arc<Gate>) -> Self {
+    pub(crate) async fn start(upstream: SocketAddr, watch: Arc<impl Watch>) -> Self {
         let listener = super::listener().await;
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let gate = Arc::clone(&gate);
+            while let Ok((client, address)) = listener.accept().await {
+                let watch = Arc::clone(&watch);
                 // An error is a connection that ended; its other end is closed with it.
-                tokio::spawn(async move { serve(client, upstream, &gate).await });
+                tokio::spawn(async move { serve(client, address, upstream, &*watch).await });
             }
         });
         Self { address }
@@ -42,7 +54,12 @@ impl RedisTap {
     }
 }
 
-async fn serve(mut client: TcpStream, upstream: SocketAddr, gate: &Gate) -> io::Result<()> {
+async fn serve(
+    mut client: TcpStream,
+    address: SocketAddr,
+    upstream: SocketAddr,
+    watch: &impl Watch,
+) -> io::Result<()> {
     let mut server = TcpStream::connect(upstream).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
@@ -60,7 +77,7 @@ async fn serve(mut client: TcpStream, upstream: SocketAddr, gate: &Gate) -> io::
             words.first().map(String::as_str),
             Some("CLIENT" | "HELLO" | "AUTH")
         );
-        if !greeting && gate.pass(step(Moment::Before)).await == Verdict::Cut {
+        if !greeting && watch.pass(step(Moment::Before), address).await == Verdict::Cut {
             return Ok(());
         }
         server.write_all(&raw).await?;
@@ -72,7 +89,7 @@ async fn serve(mut client: TcpStream, upstream: SocketAddr, gate: &Gate) -> io::
         let Some((raw, _)) = answers.next(&mut server).await? else {
             return Ok(());
         };
-        if !greeting && gate.pass(step(Moment::After)).await == Verdict::Cut {
+        if !greeting && watch.pass(step(Moment::After), address).await == Verdict::Cut {
             return Ok(());
         }
         client.write_all(&raw).await?;

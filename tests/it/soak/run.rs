@@ -1,0 +1,291 @@
+//! One schedule, from its first turn to the verdict.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use scribe_core::{ActiveScribeSession, ConversationKey};
+use scribe_engine::documents::{Author, WaitingState, WaitingTurn, Written};
+use scribe_trigger::{Delivery, Recorded};
+
+use super::plan::{Act, Schedule, Talk};
+use super::stage::Stage;
+use super::verdict;
+use crate::world::{id, key, turn};
+
+/// How long everything may take once nothing goes wrong any more. It is for machines that do other things as well:
+/// what is stuck is stuck for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the machine waits for its last points to be reached, when all has been said.
+const LULL: Duration = Duration::from_secs(4);
+/// How often a refused turn is sent again.
+const REPEATS: usize = 40;
+
+/// What became of a turn at the recorder's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Acknowledged(Recorded),
+    /// The scribe was off, so nothing was recorded.
+    Off,
+    /// Nobody took it in time, and it was not sent again.
+    Dropped,
+}
+
+/// A turn that was said.
+#[derive(Debug, Clone)]
+pub(super) struct Said {
+    pub(super) number: usize,
+    pub(super) began: Instant,
+    pub(super) fate: Fate,
+}
+
+/// A conversation after all was said in it.
+pub(super) struct Told {
+    pub(super) key: ConversationKey,
+    pub(super) session: ActiveScribeSession,
+    pub(super) said: Vec<Said>,
+    /// Words that people typed, and how often somebody saved.
+    pub(super) typed: Vec<String>,
+}
+
+/// What a schedule that held shows.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) turns: usize,
+    pub(super) parked: usize,
+    /// Turns that came late, as the second promise allows.
+    pub(super) late: usize,
+    /// Turns that were lost because Redis lost them while nobody else had them yet.
+    pub(super) excused: usize,
+    pub(super) saves: usize,
+    pub(super) paid: usize,
+    /// From the end of the faults until nothing was owed.
+    pub(super) drained: Duration,
+}
+
+/// Numbers of turns are unlike in all conversations of a schedule.
+pub(super) fn number(talk: usize, nth: usize) -> usize {
+    talk * 100 + nth
+}
+
+pub(super) async fn run(stage: &Arc<Stage>, schedule: &Schedule) -> Result<Held, String> {
+    let mut talking = Vec::new();
+    let mut beginnings = Vec::new();
+    for at in 0..schedule.talks.len() {
+        let key = key(&format!("s{}x{}c{at}", schedule.seed, schedule.number));
+        let session = stage.start(&key, format!("Chronicle {at}")).await;
+        beginnings.push((key, session));
+    }
+    let poisoned = schedule.talks.iter().enumerate();
+    let poisoned = poisoned.flat_map(|(at, talk)| talk.poisoned.iter().map(move |&nth| number(at, nth)));
+    let poisoned: Vec<_> = poisoned.collect();
+    stage.machine.arm(&schedule.faults, poisoned.clone());
+    for ((at, talk), (key, session)) in schedule.talks.iter().enumerate().zip(beginnings) {
+        let (stage, talk) = (Arc::clone(stage), talk.clone());
+        talking.push(tokio::spawn(async move {
+            tell(&stage, at, &talk, key, session).await
+        }));
+    }
+    let mut told = Vec::new();
+    for talk in talking {
+        told.push(talk.await.map_err(|error| error.to_string())?);
+    }
+    lull(stage, &told).await;
+    stage.machine.disarm();
+    let mended = Instant::now();
+    for talk in &told {
+        until_done(|| stage.conversations.toggle(&talk.key, true)).await;
+    }
+    drain(stage, &told, mended).await?;
+    let drained = mended.elapsed();
+    let held = verdict::judge(stage, &told, &poisoned, &[]).await?;
+    if held.parked > 0 {
+        replay(stage, &told, &poisoned)
+            .await
+            .map_err(|broken| format!("after the replay: {broken}"))?;
+    }
+    Ok(Held { drained, ..held })
+}
+
+/// The causes are gone, so every parked turn is woven when it is replayed.
+pub(super) async fn replay(stage: &Stage, told: &[Told], poisoned: &[usize]) -> Result<(), String> {
+    let mut replayed = Vec::new();
+    for talk in told {
+        let turns = stage
+            .conversations
+            .replay_all(&talk.key)
+            .await
+            .map_err(|error| error.to_string())?;
+        replayed.extend(turns.into_iter().map(|turn| (talk.key.clone(), turn.message_id)));
+    }
+    drain(stage, told, Instant::now()).await?;
+    let held = verdict::judge(stage, told, poisoned, &replayed).await?;
+    match held.parked {
+        0 => Ok(()),
+        // Only what has no text, which the verdict has excused.
+        parked if parked <= held.excused => Ok(()),
+        parked => Err(format!("{parked} turns are still parked")),
+    }
+}
+
+/// Repeats what a struck service refuses.
+async fn until_done<T, E, Doing: Future<Output = Result<T, E>>>(doing: impl Fn() -> Doing) -> T {
+    loop {
+        match doing().await {
+            Ok(done) => return done,
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+/// Waits for a condition.
+pub(super) async fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn tell(
+    stage: &Stage,
+    at: usize,
+    talk: &Talk,
+    key: ConversationKey,
+    session: ActiveScribeSession,
+) -> Told {
+    let mut told = Told {
+        key,
+        session,
+        said: Vec::new(),
+        typed: Vec::new(),
+    };
+    for &(pause, act) in &talk.acts {
+        tokio::time::sleep(pause).await;
+        match act {
+            Act::Say => {
+                let number = number(at, told.said.len());
+                told.said.push(say(stage, &told.key, number, talk.repeats).await);
+            }
+            Act::TypeParagraph(place) | Act::TypeInto(place) => {
+                let word = format!("typed-{}-{at}-{}", told.key.conversation, told.typed.len());
+                let into = matches!(act, Act::TypeInto(_));
+                type_words(stage, &told.session, &word, place, into).await;
+                told.typed.push(word);
+            }
+            Act::Off | Act::On => {
+                until_done(|| stage.conversations.toggle(&told.key, act == Act::On)).await;
+            }
+        }
+    }
+    told
+}
+
+pub(super) async fn say(stage: &Stage, key: &ConversationKey, number: usize, repeats: bool) -> Said {
+    let began = Instant::now();
+    let mut fate = Fate::Dropped;
+    for _ in 0..if repeats { REPEATS } else { 1 } {
+        if let Ok(recorded) = stage.recorder.record(turn(key, number)).await {
+            fate = match recorded.delivery {
+                Delivery::Off => Fate::Off,
+                _ => Fate::Acknowledged(recorded),
+            };
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Said { number, began, fate }
+}
+
+/// A person's save, as an editor does it: on the version that was read, and read again after a conflict.
+async fn type_words(stage: &Stage, session: &ActiveScribeSession, word: &str, place: u32, into: bool) {
+    let author = Author::Person(session.user_id.clone());
+    loop {
+        let stored = stage.document(session).await;
+        let mut asset = stored.asset;
+        let mut blocks: Vec<_> = asset
+            .content
+            .trim_end()
+            .split("\n\n")
+            .map(str::to_owned)
+            .collect();
+        // The title stays first.
+        let at = 1 + usize::try_from(place).unwrap() % blocks.len();
+        match blocks.get_mut(at).filter(|_| into) {
+            Some(block) => *block = format!("{block} And {word}."),
+            None => blocks.insert(at, format!("Somebody wrote {word} here.")),
+        }
+        asset.content = blocks.join("\n\n") + "\n";
+        let saved = stage
+            .documents
+            .replace_asset(&session.tenant_id, &asset, &stored.etag, &author)
+            .await;
+        if let Ok((Written::Done { .. }, _)) = saved {
+            return;
+        }
+    }
+}
+
+/// Waits until all that is armed has struck, or nothing happens any more that it could strike.
+async fn lull(stage: &Stage, told: &[Told]) {
+    let until = Instant::now() + LULL;
+    while Instant::now() < until && !stage.machine.is_spent() {
+        if owed(stage, told).await.is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+pub(super) async fn drain(stage: &Stage, told: &[Told], since: Instant) -> Result<(), String> {
+    loop {
+        let owed = owed(stage, told).await;
+        if owed.is_empty() {
+            return Ok(());
+        }
+        if since.elapsed() > PATIENCE {
+            return Err(format!("stuck: {}", owed.join("; ")));
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}
+
+/// All turns of a conversation under `waiting/`; none where S3 is being asked in vain.
+pub(super) async fn waiting(stage: &Stage, key: &ConversationKey) -> Vec<WaitingTurn> {
+    until_done(|| stage.documents.waiting_turns(key)).await
+}
+
+/// What is still to be done, in words.
+async fn owed(stage: &Stage, told: &[Told]) -> Vec<String> {
+    use futures_util::FutureExt as _;
+    let mut owed = Vec::new();
+    if stage.invokes.held_back() > 0 {
+        owed.push(format!("{} events held back", stage.invokes.held_back()));
+    }
+    if stage.lambda.drained().now_or_never().is_none() {
+        owed.push("lambda has events".into());
+    }
+    match stage.lambda.on_failure().list() {
+        Ok(records) if records.is_empty() => {}
+        Ok(records) => owed.push(format!("{} events at the on-failure destination", records.len())),
+        Err(error) => owed.push(error.to_string()),
+    }
+    for talk in told {
+        match stage.ledger.queue_status(&talk.key).await {
+            Ok(queue) if queue.waiting == 0 => {}
+            Ok(queue) => owed.push(format!("{}: {} turns wait in redis", talk.key, queue.waiting)),
+            Err(error) => owed.push(format!("{}: {error}", talk.key)),
+        }
+        let waiting = waiting(stage, &talk.key).await;
+        let waits = waiting
+            .iter()
+            .filter(|turn| turn.state == WaitingState::Waiting)
+            .count();
+        if waits > 0 {
+            owed.push(format!("{}: {waits} turns wait in s3", talk.key));
+        }
+    }
+    owed
+}
+
+/// The message id of a turn.
+pub(super) fn message(number: usize) -> scribe_core::MessageId {
+    id(&format!("m{number}"))
+}
