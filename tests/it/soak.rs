@@ -9,6 +9,7 @@ mod draw;
 mod http_tap;
 mod machine;
 mod model;
+mod named;
 mod plan;
 mod process;
 mod redis_hands;
