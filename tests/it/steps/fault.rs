@@ -46,8 +46,18 @@ const ALL: [Fault; 12] = [
 ];
 
 impl Fault {
-    /// What is tried at a step.
-    pub(super) fn at(step: &Step) -> impl Iterator<Item = Self> {
+    /// What can fall at a step: everything, or a kill and an emptied Redis and one more, whose turn it is.
+    pub(super) fn at(step: &Step, whose_turn: Option<usize>) -> Vec<Self> {
+        let (always, others): (Vec<_>, Vec<_>) =
+            Self::possible_at(step).partition(|fault| matches!(fault, Self::Kill | Self::Flush));
+        let others = match whose_turn {
+            Some(turn) => vec![others[turn % others.len()]],
+            None => others,
+        };
+        [always, others].concat()
+    }
+
+    fn possible_at(step: &Step) -> impl Iterator<Item = Self> {
         let before = step.moment == Moment::Before;
         let wire = step.wire;
         ALL.into_iter().filter(move |fault| match fault {
@@ -75,6 +85,14 @@ impl Fault {
                 | Self::QueueLost
                 | Self::Cut
                 | Self::Silence
+        )
+    }
+
+    /// Whether Redis loses turns that it has.
+    pub(super) fn loses_turns(self) -> bool {
+        matches!(
+            self,
+            Self::Flush | Self::KillAndFlush | Self::TriggersLost | Self::QueueLost
         )
     }
 

@@ -4,6 +4,7 @@
 use scribe_engine::documents::StoredAsset;
 
 use super::stage::Stage;
+use crate::world::woven;
 
 /// How many hours it may take until nothing is owed.
 const ROUNDS: usize = 8;
@@ -39,7 +40,11 @@ impl Stage {
         if (before.etag, calls) == (after.etag.clone(), self.world.model.calls()) {
             Ok(after)
         } else {
-            Err("events that were delivered once more changed something".into())
+            let (before, after) = (woven(&before.asset.content), woven(&after.asset.content));
+            Err(format!(
+                "it held {before:?}, and when every event was delivered once more {after:?}; the model was asked {} times more",
+                self.world.model.calls() - calls
+            ))
         }
     }
 

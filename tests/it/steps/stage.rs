@@ -76,6 +76,8 @@ pub(super) struct Stage {
     /// Events that Lambda gave up, and all that it ever had.
     pub(super) given_up: Vec<TurnEvent>,
     pub(super) delivered: Vec<TurnEvent>,
+    /// The turns that stand in Redis alone. If Redis loses them too, that is a second loss, outside the promise.
+    pub(super) stands_once: BTreeSet<usize>,
     /// The turns that a person replayed.
     pub(super) replayed: BTreeSet<usize>,
     /// How many hours have passed for the sweeper.
@@ -140,6 +142,7 @@ impl Stage {
             typed: Vec::new(),
             given_up: Vec::new(),
             delivered: Vec::new(),
+            stands_once: BTreeSet::new(),
             replayed: BTreeSet::new(),
             hours: 0,
             held_by_another: false,
@@ -174,6 +177,7 @@ impl Stage {
         self.typed.clear();
         self.given_up.clear();
         self.delivered.clear();
+        self.stands_once.clear();
         self.replayed.clear();
         self.hours = 0;
         self.forgot = false;

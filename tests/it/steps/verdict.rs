@@ -61,7 +61,8 @@ impl Stage {
                 }
                 continue;
             }
-            if !acknowledged {
+            let lost_twice = self.stands_once.contains(&n) && self.fault().is_some_and(Fault::loses_turns);
+            if !acknowledged || lost_twice {
                 continue;
             }
             let Some(copy) = copy else {
