@@ -154,6 +154,11 @@ impl Stage {
     /// Makes everything as new, for the next run.
     pub(super) async fn clear(&mut self, plan: Option<(String, Fault)>) {
         self.open();
+        // What the last run left parked would be looked at by the sweeper in every run from now on.
+        for turn in self.documents.waiting_turns(&self.key).await.unwrap() {
+            let (seq, id) = (turn.event.seq, turn.event.message_id);
+            self.documents.remove_waiting(&self.key, seq, &id).await.unwrap();
+        }
         self.run += 1;
         self.key = key(&format!("c{}", self.run));
         self.asset = id(&format!("a{}", self.run));
