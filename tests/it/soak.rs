@@ -60,6 +60,7 @@ async fn no_schedule_of_faults_loses_or_doubles_a_turn() {
                 tally.add(&held, &book);
             }
             Err(broken) => {
+                tally.add_broken(&broken, &book);
                 println!("{tally}");
                 println!("{schedule}  struck:");
                 for (when, fault) in &book.struck {

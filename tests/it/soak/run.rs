@@ -9,7 +9,7 @@ use scribe_trigger::{Delivery, Recorded};
 
 use super::plan::{Act, Schedule, Talk};
 use super::stage::Stage;
-use super::verdict;
+use super::verdict::{self, Broken};
 use crate::world::{id, key, turn};
 
 /// How long everything may take once nothing goes wrong any more. It is for machines that do other things as well:
@@ -67,7 +67,7 @@ pub(super) fn number(talk: usize, nth: usize) -> usize {
     talk * 100 + nth
 }
 
-pub(super) async fn run(stage: &Arc<Stage>, schedule: &Schedule) -> Result<Held, String> {
+pub(super) async fn run(stage: &Arc<Stage>, schedule: &Schedule) -> Result<Held, Broken> {
     let mut talking = Vec::new();
     let mut beginnings = Vec::new();
     for at in 0..schedule.talks.len() {
@@ -101,13 +101,13 @@ pub(super) async fn run(stage: &Arc<Stage>, schedule: &Schedule) -> Result<Held,
     if held.parked > 0 {
         replay(stage, &told, &poisoned)
             .await
-            .map_err(|broken| format!("after the replay: {broken}"))?;
+            .map_err(|broken| broken.after("after the replay"))?;
     }
     Ok(Held { drained, ..held })
 }
 
 /// The causes are gone, so every parked turn is woven when it is replayed.
-pub(super) async fn replay(stage: &Stage, told: &[Told], poisoned: &[usize]) -> Result<(), String> {
+pub(super) async fn replay(stage: &Stage, told: &[Told], poisoned: &[usize]) -> Result<(), Broken> {
     let mut replayed = Vec::new();
     for talk in told {
         let turns = stage
@@ -123,7 +123,7 @@ pub(super) async fn replay(stage: &Stage, told: &[Told], poisoned: &[usize]) -> 
         0 => Ok(()),
         // Only what has no text, which the verdict has excused.
         parked if parked <= held.excused => Ok(()),
-        parked => Err(format!("{parked} turns are still parked")),
+        parked => Err(format!("{parked} turns are still parked").into()),
     }
 }
 

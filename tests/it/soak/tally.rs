@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::machine::Book;
 use super::plan::{Deed, Point};
 use super::run::Held;
+use super::verdict::Broken;
 
 #[derive(Default)]
 pub(super) struct Tally {
@@ -17,6 +18,9 @@ pub(super) struct Tally {
     parked: usize,
     late: usize,
     excused: usize,
+    lost: usize,
+    doubled: usize,
+    out_of_order: usize,
     faults: BTreeMap<&'static str, usize>,
     /// Where functions were killed.
     kills: BTreeMap<String, usize>,
@@ -25,13 +29,26 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn add(&mut self, held: &Held, book: &Book) {
-        self.schedules += 1;
         self.turns += held.turns;
         self.saves += held.saves;
         self.paid += held.paid;
         self.parked += held.parked;
         self.late += held.late;
         self.excused += held.excused;
+        self.longest_drain = self.longest_drain.max(held.drained);
+        self.count(book);
+    }
+
+    /// Adds the schedule that ends the run.
+    pub(super) fn add_broken(&mut self, broken: &Broken, book: &Book) {
+        self.lost += broken.lost;
+        self.doubled += broken.doubled;
+        self.out_of_order += broken.out_of_order;
+        self.count(book);
+    }
+
+    fn count(&mut self, book: &Book) {
+        self.schedules += 1;
         for (_, fault) in &book.struck {
             *self.faults.entry(fault.deed.kind()).or_default() += 1;
             if fault.deed == Deed::Kill {
@@ -44,7 +61,6 @@ impl Tally {
                     .or_default() += 1;
             }
         }
-        self.longest_drain = self.longest_drain.max(held.drained);
     }
 
     pub(super) fn schedules(&self) -> u64 {
@@ -62,10 +78,9 @@ impl fmt::Display for Tally {
         for (kind, times) in &self.faults {
             row(kind, times)?;
         }
-        // A schedule that breaks one of these ends the run.
-        row("lost", &0)?;
-        row("doubled", &0)?;
-        row("out of order", &0)?;
+        row("lost", &self.lost)?;
+        row("doubled", &self.doubled)?;
+        row("out of order", &self.out_of_order)?;
         row("late, as redis had lost or missed them", &self.late)?;
         row("lost where both stores failed at record", &self.excused)?;
         row("parked with a cause", &self.parked)?;

@@ -22,15 +22,15 @@ pub(super) async fn judge(
     told: &[Told],
     poisoned: &[usize],
     replayed: &[(ConversationKey, MessageId)],
-) -> Result<Held, String> {
+) -> Result<Held, Broken> {
     let book = stage.machine.book();
     let mut held = Held {
         paid: book.paid.len(),
         ..Held::default()
     };
-    let mut broken = Vec::new();
+    let mut broken = Broken::default();
     for talk in told {
-        let mut broken_here = Vec::new();
+        let mut broken_here = Broken::default();
         let view = View {
             document: stage.document(&talk.session).await,
             parked: waiting(stage, &talk.key).await,
@@ -55,11 +55,7 @@ pub(super) async fn judge(
         view.typed(&mut broken_here);
         view.nothing_else(&mut broken_here);
         view.parked(poisoned, &mut held, &mut broken_here);
-        broken.extend(
-            broken_here
-                .into_iter()
-                .map(|what| format!("{}: {what}", talk.key)),
-        );
+        broken.take(&talk.key, broken_here);
     }
     let allowed = paid_at_most(told, &book);
     if book.paid.len() > allowed {
@@ -68,10 +64,53 @@ pub(super) async fn judge(
             book.paid.len()
         ));
     }
-    if broken.is_empty() {
+    if broken.what.is_empty() {
         Ok(held)
     } else {
-        Err(broken.join("\n  "))
+        Err(broken)
+    }
+}
+
+/// Promises that were broken.
+#[derive(Debug, Default)]
+pub(super) struct Broken {
+    pub(super) lost: usize,
+    pub(super) doubled: usize,
+    pub(super) out_of_order: usize,
+    what: Vec<String>,
+}
+
+impl Broken {
+    fn push(&mut self, what: String) {
+        self.what.push(what);
+    }
+
+    fn take(&mut self, key: &ConversationKey, other: Self) {
+        self.lost += other.lost;
+        self.doubled += other.doubled;
+        self.out_of_order += other.out_of_order;
+        self.what
+            .extend(other.what.into_iter().map(|what| format!("{key}: {what}")));
+    }
+
+    pub(super) fn after(mut self, when: &str) -> Self {
+        self.what.insert(0, format!("{when}:"));
+        self
+    }
+}
+
+impl From<String> for Broken {
+    fn from(what: String) -> Self {
+        Self {
+            what: vec![what],
+            ..Self::default()
+        }
+    }
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what.join("\n  "))
     }
 }
 
@@ -124,7 +163,7 @@ impl View<'_> {
     }
 
     /// Promises 1 and 3: once in the record and once in the text, or parked.
-    fn once(&self, held: &mut Held, broken: &mut Vec<String>) {
+    fn once(&self, held: &mut Held, broken: &mut Broken) {
         let record = self.record();
         for turn in &self.talk.said {
             let id = message(turn.number);
@@ -137,12 +176,19 @@ impl View<'_> {
                 (Fate::Off | Fate::Dropped, 0, 0) => {}
                 (Fate::Acknowledged(_), 0, 0) if self.stood_once_when_it_was_lost(turn) => held.excused += 1,
                 (Fate::Acknowledged(_), 0, 0) => {
-                    broken.push(format!("turn {id} is lost, its text is {parked:?}, {:?}", turn.fate));
+                    broken.lost += 1;
+                    broken.push(format!(
+                        "turn {id} is lost, its text is {parked:?}, {:?}",
+                        turn.fate
+                    ));
                 }
-                _ => broken.push(format!(
-                    "turn {id} is {recorded} times in the record and {shown} times in the text, parked {parked:?}, {:?}",
-                    turn.fate
-                )),
+                _ => {
+                    broken.doubled += usize::from(recorded > 1 || shown > 1);
+                    broken.push(format!(
+                        "turn {id} is {recorded} times in the record and {shown} times in the text, parked {parked:?}, {:?}",
+                        turn.fate
+                    ));
+                }
             }
         }
     }
@@ -165,7 +211,7 @@ impl View<'_> {
     }
 
     /// Promise 2. A turn is excused that Redis did not get, or lost before it was woven.
-    fn order(&self, held: &mut Held, broken: &mut Vec<String>) {
+    fn order(&self, held: &mut Held, broken: &mut Broken) {
         let record = self.record();
         for (at, (id, seq)) in record.iter().enumerate() {
             let is_late = record[..at].iter().any(|(_, other)| other > seq);
@@ -193,6 +239,7 @@ impl View<'_> {
                     held.late += 1;
                 } else {
                     let (late, early) = (message(turn.number), message(other.number));
+                    broken.out_of_order += 1;
                     broken.push(format!("turn {late} was overtaken by {early}"));
                 }
             }
@@ -226,7 +273,7 @@ impl View<'_> {
     }
 
     /// Promise 4.
-    fn typed(&self, broken: &mut Vec<String>) {
+    fn typed(&self, broken: &mut Broken) {
         for word in &self.talk.typed {
             if self.document.asset.content.matches(word.as_str()).count() != 1 {
                 broken.push(format!("what a person typed is not there once: {word}"));
@@ -236,7 +283,7 @@ impl View<'_> {
 
     /// Promise 5: each version of a turn adds the turn's paragraph and leaves all else as it was, byte by byte; and
     /// there is one version for each commit.
-    fn nothing_else(&self, broken: &mut Vec<String>) {
+    fn nothing_else(&self, broken: &mut Broken) {
         let expected = 1 + self.record().len() + self.talk.typed.len();
         if self.versions.len() != expected {
             broken.push(format!("{} versions for {expected} commits", self.versions.len()));
@@ -264,7 +311,7 @@ impl View<'_> {
     }
 
     /// Who is parked, and why.
-    fn parked(&self, poisoned: &[usize], held: &mut Held, broken: &mut Vec<String>) {
+    fn parked(&self, poisoned: &[usize], held: &mut Held, broken: &mut Broken) {
         let mut counted: usize = self
             .book
             .struck
