@@ -66,7 +66,7 @@ pub(crate) async fn read(
         .view(&key)
         .await?
         .ok_or_else(ApiError::no_scribe)?;
-    let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+    let now = scribe_trigger::record::unix_ms(Timestamp::now());
     let oldest = view.queue.as_ref().and_then(|queue| queue.oldest);
     let status = Status {
         scribe_enabled: view.session.scribe_enabled,

@@ -20,7 +20,7 @@ use crate::documents::{
 pub use failed::{FailedTurnError, ReplayedTurn};
 
 /// How often an object is tried to be changed while others write it.
-const TOGGLE_TRIES: u32 = 8;
+const CHANGE_TRIES: u32 = 8;
 
 /// What a request of the API failed at.
 #[derive(Debug, thiserror::Error)]
@@ -307,7 +307,7 @@ impl Conversations {
         key: &ConversationKey,
         enabled: bool,
     ) -> Result<Option<Conversation>, ConversationError> {
-        for _ in 0..TOGGLE_TRIES {
+        for _ in 0..CHANGE_TRIES {
             let Some((mut conversation, etag)) = self.documents.conversation(key).await? else {
                 return Ok(None);
             };

@@ -9,6 +9,9 @@ pub mod narrator;
 pub mod process;
 pub mod sweep;
 
+/// Why a turn is parked that is older than what its document's record remembers.
+const UNKNOWABLE: &str = "it is older than what the document's record remembers, and may be in it or not";
+
 pub use config::EngineConfig;
 pub use conversations::Conversations;
 pub use documents::Documents;

@@ -62,6 +62,12 @@ pub fn iso(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
+/// An instant as Redis' entries have it: milliseconds since 1970.
+#[must_use]
+pub fn unix_ms(instant: Timestamp) -> u64 {
+    u64::try_from(instant.as_millisecond()).unwrap_or_default()
+}
+
 /// How a turn will reach the summarizer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use scribe_core::turn::{Seq, TriggerState};
 use scribe_core::{ConversationKey, MessageId, SCRIBE_SCHEMA, ScribeState, Standing, UserId};
 use scribe_trigger::ledger::Replayed;
+use scribe_trigger::record::unix_ms;
 use scribe_trigger::{Delivery, LedgerError, TurnEvent};
 
-use super::{ConversationError, Conversations, TOGGLE_TRIES};
+use super::{CHANGE_TRIES, ConversationError, Conversations};
 use crate::copies::remove_copy;
 use crate::documents::{Author, Conversation, DocumentsError, Fetched, WaitingState, WaitingTurn, Written};
 
@@ -188,7 +189,7 @@ impl Conversations {
             }
             Replayed::NotFailed(_) => {}
         }
-        let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+        let now = unix_ms(Timestamp::now());
         event.text_asset_id = Some(conversation.text_asset_id.clone());
         let (noted, invoked) = tokio::join!(
             self.ledger.note_backlog(&key, now),
@@ -222,7 +223,7 @@ impl Conversations {
         user: &UserId,
     ) -> Result<(), FailedTurnError> {
         let (tenant, id) = (&conversation.tenant_id, &conversation.text_asset_id);
-        for _ in 0..TOGGLE_TRIES {
+        for _ in 0..CHANGE_TRIES {
             let stored = match self.documents.asset(tenant, id, None).await? {
                 Fetched::Found(stored) => *stored,
                 Fetched::NotModified | Fetched::Absent => return Ok(()),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use scribe_core::turn::ScribeTrigger;
 use scribe_trigger::ledger::{CachedAsset, Completion, Parked, Release};
+use scribe_trigger::record::unix_ms;
 
 use super::attempt::Claimant;
 use super::commit::Committed;
@@ -186,7 +187,7 @@ impl Engine {
 
 /// How long services have been failing a turn, by the clocks of Redis and this process.
 fn failing_for(trigger: &ScribeTrigger) -> Duration {
-    let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+    let now = unix_ms(Timestamp::now());
     let since = trigger.failing_since.unwrap_or(now);
     Duration::from_millis(now.saturating_sub(since))
 }

@@ -35,7 +35,7 @@ impl AttemptError {
     /// The record's floor is above the turn, and its id is not there.
     pub(super) fn unknowable() -> Self {
         Self::Permanent {
-            reason: "it is older than what the document's record remembers, and may be in it or not".into(),
+            reason: crate::UNKNOWABLE.into(),
         }
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use scribe_core::{ConversationKey, MediaAsset};
 use scribe_trigger::LedgerError;
 use scribe_trigger::ledger::Registration;
+use scribe_trigger::record::unix_ms;
 
 use super::Engine;
 use crate::conversations::session_of;
@@ -60,7 +61,7 @@ impl Engine {
             .await?;
         if !turns.is_empty() {
             // Redis forgot the backlog as well; a permit is for one of them only.
-            let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+            let now = unix_ms(Timestamp::now());
             self.ledger.note_backlog(key, now).await?;
         }
         Ok(())

@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use scribe_core::turn::{ScribeTrigger, Seq};
 use scribe_core::{AssetId, ConversationKey, MessageId};
 use scribe_trigger::ledger::{BACKLOG_SHARDS, BacklogEntry, Sweep, SweepPace};
+use scribe_trigger::record::unix_ms;
 use scribe_trigger::{LedgerError, TurnEvent};
 use tokio::time::Instant;
 
-use super::{SweepError, Sweeper, Swept, millis};
+use super::{SweepError, Sweeper, Swept};
 use crate::copies::tell_of_copy;
 use crate::documents::DocumentsError;
 use crate::lost;
@@ -34,7 +35,7 @@ impl Sweeper {
         waiting: BTreeSet<ConversationKey>,
         swept: &mut Swept,
     ) -> Result<(), SweepError> {
-        let now_ms = millis(now);
+        let now_ms = unix_ms(now);
         // What stands under `waiting/` must be in the backlog as well: Redis may have lost that part of its memory.
         let owing = stream::iter(waiting)
             .map(|key| async move {

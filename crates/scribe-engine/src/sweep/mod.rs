@@ -295,7 +295,3 @@ pub enum SweeperSetupError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
-
-fn millis(now: Timestamp) -> u64 {
-    u64::try_from(now.as_millisecond()).unwrap_or_default()
-}

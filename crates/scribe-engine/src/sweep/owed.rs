@@ -11,6 +11,7 @@ use scribe_trigger::ledger::{Known, Registration, Replayed};
 use tokio::time::Instant;
 
 use super::{SweepError, Sweeper, Swept};
+use crate::UNKNOWABLE;
 use crate::conversations::session_of;
 use crate::documents::{Conversation, DocumentsError, Fetched, Owed, StoredAsset, WaitingState, WaitingTurn};
 
@@ -19,9 +20,6 @@ const AT_ONCE: usize = 16;
 
 /// How many turns are given back to Redis with one script. Turns have up to 256 KB, and a script stops everybody.
 const GIVEN_BACK_AT_ONCE: usize = 32;
-
-/// Why a turn is parked that is older than what the record remembers.
-const UNKNOWABLE: &str = "it is older than what the document's record remembers, and may be in it or not";
 
 /// What was done for a conversation, and whether turns of it wait in Redis.
 type Looked = (Swept, bool);
