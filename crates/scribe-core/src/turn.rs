@@ -77,6 +77,12 @@ pub enum TurnError {
 }
 
 impl Turn {
+    /// Its name within its tenant, as it stands in manifests: `conversationId/messageId`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.conversation.conversation, self.message_id)
+    }
+
     /// Checks the texts before anything is stored.
     ///
     /// # Errors

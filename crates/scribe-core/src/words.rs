@@ -51,7 +51,7 @@ fn slices(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a character belongs to a script that writes words without spaces between them.
-fn is_unspaced(c: char) -> bool {
+pub(crate) fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{0E00}'..='\u{0EFF}' | '\u{1780}'..='\u{17FF}' | '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{20000}'..='\u{3FFFF}')
 }
 
@@ -74,6 +74,20 @@ impl Bag {
 
     /// How alike two texts are by their words, whatever the order: 0 nothing in common, 1 the same words.
     pub(crate) fn likeness(&self, other: &Self) -> f64 {
+        let all = self.len() + other.len();
+        if all == 0 {
+            0.0
+        } else {
+            2.0 * f64::from(self.shared(other)) / all as f64
+        }
+    }
+
+    /// The share of its words that another text has: 0 none, 1 all.
+    pub(crate) fn share_in(&self, other: &Self) -> f64 {
+        f64::from(self.shared(other)) / self.len().max(1) as f64
+    }
+
+    fn shared(&self, other: &Self) -> u32 {
         let (mut left, mut right) = (self.0.iter().peekable(), other.0.iter().peekable());
         let mut shared = 0_u32;
         while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
@@ -87,12 +101,7 @@ impl Bag {
                 }
             }
         }
-        let all = self.len() + other.len();
-        if all == 0 {
-            0.0
-        } else {
-            2.0 * f64::from(shared) / all as f64
-        }
+        shared
     }
 }
 

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use scribe_core::blocks::{Document, Manifest};
-use scribe_core::edits::{Answer, Bounds, EditOutcome, Fate, Placed, weave};
+use scribe_core::edits::{Answer, Bounds, Fate, Resort, Suggestion, Weaving, mended};
 use scribe_core::{Seq, Turn};
 use serde_json::{Value, json};
 
@@ -42,19 +42,54 @@ fn run(folder: &Path) -> Result<(), String> {
     let before = text("before.md").unwrap_or_else(|| panic!("{name} has no before.md"));
     let manifest = manifest(&before, &data("manifest.json").unwrap_or_else(|| json!([])));
     let seen = Document::read(&before, &manifest);
-    let document = Document::read(&text("newer.md").unwrap_or(before), &manifest);
-    let answer = answer(
-        data("answer.json").unwrap_or_else(|| panic!("{name} has no answer.json")),
-        &seen,
-    );
+    let newer = text("newer.md").unwrap_or(before);
+    let manifest = data("newer_manifest.json").map_or(manifest, |changes| self::manifest(&newer, &changes));
+    let document = Document::read(&newer, &manifest);
+    let bounds = if text("rewrite.md").is_some() {
+        Bounds::of_rewrite()
+    } else {
+        Bounds::default()
+    };
+    let answer = match text("rewrite.md") {
+        Some(rewrite) => Answer::of_rewrite(&rewrite, &seen).unwrap(),
+        None => read_answer(
+            data("answer.json").unwrap_or_else(|| panic!("{name} has no answer.json")),
+            &seen,
+        ),
+    };
     let turn = turn(&data("turn.json").unwrap_or_else(|| panic!("{name} has no turn.json")));
 
-    let result = weave(&document, &answer, &turn, &Bounds::default());
+    let weaving = |document, resort| Weaving {
+        document,
+        seen: &seen,
+        turn: &turn,
+        bounds: &bounds,
+        resort,
+    };
+    // As the engine does it: the host's checks first; then the model's second answer, if there is one, and the last
+    // resort.
+    let repair = text("repair.json");
+    let first = weaving(&seen, Resort::Refuse).weave(&answer);
+    let outcomes = match &first {
+        Ok(woven) => &woven.outcomes,
+        Err(error) => &error.outcomes,
+    };
+    let result = match repair.as_deref().map(str::trim) {
+        None if text("newer.md").is_none() => first,
+        None | Some("null") => weaving(&document, Resort::Append).weave(&answer),
+        Some(repair) => {
+            let (answer, _) = mended(
+                outcomes,
+                &read_answer(serde_json::from_str(repair).unwrap(), &seen),
+            );
+            weaving(&document, Resort::Append).weave(&answer)
+        }
+    };
     let (found, outcomes) = match &result {
         Ok(woven) => (woven.document.content(), &woven.outcomes),
         Err(error) => (document.content(), &error.outcomes),
     };
-    let told: Value = outcomes.iter().map(tell).collect();
+    let told: Value = outcomes.iter().map(|outcome| outcome.fate.label()).collect();
     let expected = match (text("after.md"), data("refused.json")) {
         (Some(after), None) => after,
         (None, Some(refused)) => {
@@ -76,6 +111,21 @@ fn run(folder: &Path) -> Result<(), String> {
     }
     if let Some(outcomes) = data("outcomes.json").filter(|outcomes| *outcomes != told) {
         return Err(format!("{name}: expected {outcomes}, found {told}"));
+    }
+    let suggested: Vec<String> = outcomes
+        .iter()
+        .filter_map(|outcome| match &outcome.fate {
+            Fate::Suggested { suggestion, .. } => Some(tell(suggestion)),
+            _ => None,
+        })
+        .collect();
+    let expected: Vec<String> = data("suggestions.json")
+        .map(|suggestions| serde_json::from_value(suggestions).unwrap())
+        .unwrap_or_default();
+    if suggested != expected {
+        return Err(format!(
+            "{name}: expected suggestions {expected:?}, found {suggested:?}"
+        ));
     }
     if let Ok(woven) = result {
         let again = Document::read(woven.document.content(), &woven.document.manifest());
@@ -107,7 +157,7 @@ fn manifest(before: &str, changes: &Value) -> Manifest {
 }
 
 /// The answer as a model writes it; `"hash": "now"` stands for the hash of that block in before.md.
-fn answer(mut answer: Value, seen: &Document) -> Answer {
+fn read_answer(mut answer: Value, seen: &Document) -> Answer {
     for edit in answer["edits"].as_array_mut().unwrap() {
         if edit["hash"] == "now" {
             let block = seen.blocks().find(|block| edit["block"] == block.id()).unwrap();
@@ -128,20 +178,14 @@ fn turn(turn: &Value) -> Turn {
     }
 }
 
-fn tell(outcome: &EditOutcome) -> String {
-    match &outcome.fate {
-        Fate::Refused(refusal) => format!("refused: {refusal}"),
-        Fate::Woven {
-            placed: Placed::AsAsked,
-            ..
-        } => "woven".into(),
-        Fate::Woven {
-            placed: Placed::Elsewhere,
-            ..
-        } => "woven elsewhere".into(),
-        Fate::Woven {
-            placed: Placed::InsteadOfReplacing,
-            ..
-        } => "woven instead of replacing".into(),
-    }
+/// A suggestion in one line: what it does, to which block, and its text.
+fn tell(suggestion: &Suggestion) -> String {
+    let action = serde_json::to_value(suggestion.action).unwrap();
+    let line = format!(
+        "{} {}: {}",
+        action.as_str().unwrap(),
+        suggestion.block,
+        suggestion.markdown
+    );
+    line.trim_end().trim_end_matches(':').to_owned()
 }

@@ -31,38 +31,88 @@ pub enum Edit {
     Replace {
         /// The id of the block.
         block: String,
-        /// The hash that the model saw: what it replaces is what it read.
+        /// The hash that the model saw: what it replaces is what it read. Empty where it gave none.
         hash: String,
         /// The new text.
+        markdown: String,
+    },
+    /// A block less.
+    Delete {
+        /// The id of the block.
+        block: String,
+        /// The hash that the model saw. Empty where it gave none.
+        hash: String,
+    },
+    /// A heading with what belongs to it.
+    NewSection {
+        /// The id of the heading behind whose whole section it comes; none for the end of the document.
+        behind: Option<String>,
+        /// The heading and the blocks below it.
+        markdown: String,
+    },
+    /// An operation that does not exist.
+    Unknown {
+        /// The text that it brings.
         markdown: String,
     },
 }
 
 impl Edit {
-    /// The text that it brings.
+    /// The text that it brings; a delete brings none.
     #[must_use]
     pub fn markdown(&self) -> &str {
         match self {
             Self::Append { markdown, .. }
             | Self::InsertAfter { markdown, .. }
-            | Self::Replace { markdown, .. } => markdown,
+            | Self::Replace { markdown, .. }
+            | Self::NewSection { markdown, .. }
+            | Self::Unknown { markdown } => markdown,
+            Self::Delete { .. } => "",
         }
+    }
+
+    /// The operation's name, as the schema has it.
+    #[must_use]
+    pub fn action(&self) -> &'static str {
+        match self {
+            Self::Append { .. } => "append",
+            Self::InsertAfter { .. } => "insert_after",
+            Self::Replace { .. } => "replace",
+            Self::Delete { .. } => "delete",
+            Self::NewSection { .. } => "new_section",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// The block that it names.
+    #[must_use]
+    pub fn block(&self) -> Option<&str> {
+        match self {
+            Self::Append { section: block, .. } | Self::NewSection { behind: block, .. } => block.as_deref(),
+            Self::InsertAfter { block, .. } | Self::Replace { block, .. } | Self::Delete { block, .. } => {
+                Some(block)
+            }
+            Self::Unknown { .. } => None,
+        }
+    }
+
+    /// The edit in the schema's form, as the model wrote it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let hash = match self {
+            Self::Replace { hash, .. } | Self::Delete { hash, .. } => Some(hash),
+            _ => None,
+        };
+        let markdown = (!matches!(self, Self::Delete { .. })).then(|| self.markdown());
+        json!({ "action": self.action(), "block": self.block(), "hash": hash, "markdown": markdown })
     }
 }
 
 impl std::fmt::Debug for Edit {
     /// Leaves the text out: what is printed may reach a log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let bytes = self.markdown().len();
-        match self {
-            Self::Append { section: None, .. } => write!(f, "Append({bytes} bytes)"),
-            Self::Append {
-                section: Some(section),
-                ..
-            } => write!(f, "Append({section:.16}, {bytes} bytes)"),
-            Self::InsertAfter { block, .. } => write!(f, "InsertAfter({block:.16}, {bytes} bytes)"),
-            Self::Replace { block, .. } => write!(f, "Replace({block:.16}, {bytes} bytes)"),
-        }
+        let (bytes, block) = (self.markdown().len(), self.block().unwrap_or("no block"));
+        write!(f, "{}({block:.16}, {bytes} bytes)", self.action())
     }
 }
 
@@ -94,14 +144,6 @@ pub enum AnswerError {
         /// Where, from 1.
         column: usize,
     },
-    /// An operation lacks what it needs.
-    #[error("edit {number} lacks its {field}")]
-    Lacks {
-        /// Which edit, from 1.
-        number: usize,
-        /// What it lacks.
-        field: &'static str,
-    },
     /// No edits, and no reason either. A turn does not disappear without a word.
     #[error("the answer has neither edits nor a reason")]
     NoReason,
@@ -121,7 +163,8 @@ struct WireEdit {
     block: Option<String>,
     #[serde(default)]
     hash: Option<String>,
-    markdown: String,
+    #[serde(default)]
+    markdown: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -130,7 +173,14 @@ enum WireAction {
     Append,
     InsertAfter,
     Replace,
+    Delete,
+    NewSection,
+    #[serde(other)]
+    Unknown,
 }
+
+/// The operations of the schema.
+const ACTIONS: [&str; 5] = ["append", "insert_after", "replace", "delete", "new_section"];
 
 /// The JSON schema of an answer, strict. Its keys are in the order of the alphabet, which is also the order in
 /// which a model should decide: what to do, where, and then the text.
@@ -149,13 +199,16 @@ pub fn answer_schema() -> Value {
                     "additionalProperties": false,
                     "required": ["action", "block", "hash", "markdown"],
                     "properties": {
-                        "action": { "type": "string", "enum": ["append", "insert_after", "replace"] },
+                        "action": { "type": "string", "enum": ACTIONS },
                         "block": {
                             "type": ["string", "null"],
-                            "description": "append: id of a heading, or null for the end; otherwise id of the block",
+                            "description": "append, new_section: id of a heading, or null for the end; otherwise id of the block",
                         },
-                        "hash": { "type": ["string", "null"], "description": "replace: the block's hash" },
-                        "markdown": { "type": "string", "description": "the text of the new or changed block" },
+                        "hash": { "type": ["string", "null"], "description": "replace, delete: the block's hash" },
+                        "markdown": {
+                            "type": ["string", "null"],
+                            "description": "the text of the new or changed block; delete: null",
+                        },
                     },
                 },
             },
@@ -177,10 +230,7 @@ impl Answer {
             line: error.line(),
             column: error.column(),
         })?;
-        let edits = wire.edits.into_iter().enumerate();
-        let edits = edits
-            .map(|(at, edit)| edit.read(at + 1))
-            .collect::<Result<Vec<_>, _>>()?;
+        let edits: Vec<Edit> = wire.edits.into_iter().map(WireEdit::read).collect();
         let reason = present(wire.reason);
         if edits.is_empty() && reason.is_none() {
             return Err(AnswerError::NoReason);
@@ -190,25 +240,36 @@ impl Answer {
 }
 
 impl WireEdit {
-    fn read(self, number: usize) -> Result<Edit, AnswerError> {
+    /// The edit. What an operation needs and the model did not give is empty, and so names no block: one edit that
+    /// lacks something does not take the others with it.
+    fn read(self) -> Edit {
         let block = present(self.block);
-        let lacks = |field| AnswerError::Lacks { number, field };
-        let markdown = self.markdown;
-        Ok(match self.action {
+        let hash = present(self.hash).unwrap_or_default();
+        let markdown = self.markdown.unwrap_or_default();
+        match self.action {
             WireAction::Append => Edit::Append {
                 section: block,
                 markdown,
             },
             WireAction::InsertAfter => Edit::InsertAfter {
-                block: block.ok_or(lacks("block"))?,
+                block: block.unwrap_or_default(),
                 markdown,
             },
             WireAction::Replace => Edit::Replace {
-                block: block.ok_or(lacks("block"))?,
-                hash: present(self.hash).ok_or(lacks("hash"))?,
+                block: block.unwrap_or_default(),
+                hash,
                 markdown,
             },
-        })
+            WireAction::Delete => Edit::Delete {
+                block: block.unwrap_or_default(),
+                hash,
+            },
+            WireAction::NewSection => Edit::NewSection {
+                behind: block,
+                markdown,
+            },
+            WireAction::Unknown => Edit::Unknown { markdown },
+        }
     }
 }
 
@@ -217,8 +278,8 @@ fn present(text: Option<String>) -> Option<String> {
         .filter(|text| !text.is_empty())
 }
 
-/// The JSON within the wrappings that models without a schema put around it: a fence, and thoughts before it.
-fn unwrapped(text: &str) -> &str {
+/// The text within the wrappings that models without a schema put around it: a fence, and thoughts before it.
+pub(super) fn unwrapped(text: &str) -> &str {
     let text = text.trim();
     let thoughts = text
         .strip_prefix("<think>")
@@ -287,18 +348,63 @@ mod tests {
         check("I'd rather not", &Err(AnswerError::Shape { line: 1, column: 1 }));
         check(r#"{"edits":[],"reason":""}"#, &Err(AnswerError::NoReason));
         check(r#"{"edits":[]}"#, &Err(AnswerError::NoReason));
-        let lacks = |field| Err(AnswerError::Lacks { number: 1, field });
-        check(
-            r#"{"edits":[{"action":"insert_after","block":"","hash":null,"markdown":"x"}]}"#,
-            &lacks("block"),
-        );
-        check(
-            r#"{"edits":[{"action":"replace","block":"b1","hash":null,"markdown":"x"}]}"#,
-            &lacks("hash"),
-        );
         let secret =
-            Answer::parse(r#"{"edits":[{"action":"a secret","markdown":"another secret"}]}"#).unwrap_err();
+            Answer::parse(r#"{"edits":[{"action":["a secret"],"markdown":"another secret"}]}"#).unwrap_err();
         assert!(!format!("{secret} {secret:?}").contains("secret"));
+    }
+
+    #[test]
+    fn an_edit_that_lacks_something_does_not_take_the_others_with_it() {
+        let text = r#"{"edits":[{"action":"insert_after","block":"","hash":null,"markdown":"x"},
+            {"action":"replace","block":"b1","hash":null,"markdown":"x"},{"action":"delete","block":"b1","hash":"ab"},
+            {"action":"new_section","block":null,"hash":null,"markdown":"x"},{"action":"move","markdown":"x"}]}"#;
+        let markdown = || "x".to_owned();
+        let (block, hash) = ("b1".to_owned(), String::new());
+        let expected = vec![
+            Edit::InsertAfter {
+                block: String::new(),
+                markdown: markdown(),
+            },
+            Edit::Replace {
+                block: block.clone(),
+                hash,
+                markdown: markdown(),
+            },
+            Edit::Delete {
+                block,
+                hash: "ab".into(),
+            },
+            Edit::NewSection {
+                behind: None,
+                markdown: markdown(),
+            },
+            Edit::Unknown { markdown: markdown() },
+        ];
+        check(
+            text,
+            &Ok(Answer {
+                edits: expected,
+                reason: None,
+            }),
+        );
+    }
+
+    #[test]
+    fn an_edit_is_written_as_it_is_read() {
+        let validator = jsonschema::validator_for(&answer_schema()).unwrap();
+        for edit in [
+            json!({ "action": "append", "block": null, "hash": null, "markdown": "x" }),
+            json!({ "action": "new_section", "block": "b2", "hash": null, "markdown": "## x" }),
+            json!({ "action": "replace", "block": "b2", "hash": "ab", "markdown": "x" }),
+            json!({ "action": "delete", "block": "b2", "hash": "ab", "markdown": null }),
+        ] {
+            let answer = json!({ "edits": [edit], "reason": null });
+            assert!(validator.is_valid(&answer), "{answer}");
+            assert_eq!(
+                Answer::parse(&answer.to_string()).unwrap().edits[0].to_json(),
+                edit
+            );
+        }
     }
 
     #[test]
@@ -311,6 +417,9 @@ mod tests {
         assert!(!validator.is_valid(&json!({ "edits": seven, "reason": null })));
         assert!(!validator.is_valid(&json!({ "edits": [edit] })));
         assert!(!validator.is_valid(&json!({ "edits": [{ "action": "delete" }], "reason": null })));
+        let mut moved = edit;
+        moved["action"] = "move".into();
+        assert!(!validator.is_valid(&json!({ "edits": [moved], "reason": null })));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use pulldown_cmark::{Event, Parser, Tag};
 
-use crate::blocks::{Document, EXTENSIONS, Kind, plain_text};
+use crate::blocks::{Block, Document, EXTENSIONS, Kind, plain_text};
 use crate::turn::Turn;
 use crate::words::{self, Bag};
 
@@ -76,6 +76,88 @@ pub(super) fn lost(
     gone(links(old), links(new), &link).then_some(Refusal::LosesLink)
 }
 
+/// What would wrongly be lost with a whole block, if anything: a number, a name or a link that neither the turn
+/// mentions nor the rest of the document has.
+pub(super) fn lost_whole(block: &Block, document: &Document, said: &Said) -> Option<Refusal> {
+    let others = document.blocks().filter(|other| other.id() != block.id());
+    let rest: Vec<&str> = others.map(|other| document.text(other)).collect();
+    let rest = rest.join("\n\n");
+    let text = document.text(block);
+    let (plain, plain_rest) = (plain_text(text), plain_text(&rest));
+    let kept = words::numbers(&plain_rest);
+    let is_gone = |number: &String| !said.numbers.contains(number) && !kept.contains(number);
+    if words::numbers(&plain).iter().any(is_gone) {
+        return Some(Refusal::LosesNumber);
+    }
+    let kept: BTreeSet<String> = words::words(&plain_rest).into_iter().collect();
+    let is_gone = |name: &String| {
+        let name = name.to_lowercase();
+        !said.words.contains(&name) && !kept.contains(&name)
+    };
+    if words::names(&plain).iter().any(is_gone) {
+        return Some(Refusal::LosesName);
+    }
+    let kept = links(&rest);
+    let is_gone = |link: &String| !said.text.contains(address(link)) && !kept.contains(link);
+    links(text).iter().any(is_gone).then_some(Refusal::LosesLink)
+}
+
+/// Whether the turn speaks of a block: at least two words that tell something are in both and in few other blocks,
+/// or one that is a name or a number, or all that a short block has.
+pub(super) fn is_spoken_of(block: &Block, document: &Document, said: &Said) -> bool {
+    let text = plain_text(document.text(block));
+    let mut told: BTreeSet<String> = words::names(&text)
+        .into_iter()
+        .map(|name| name.to_lowercase())
+        .collect();
+    told.extend(words::numbers(&text));
+    let telling: BTreeSet<String> = words::words(&text)
+        .into_iter()
+        .filter(|word| word.len() >= 4 || told.contains(word) || !word.is_ascii())
+        .collect();
+    let is_shared = |word: &&String| said.words.contains(*word) || said.numbers.contains(*word);
+    let shared: Vec<&String> = telling.iter().filter(is_shared).collect();
+    if shared.is_empty() {
+        return false;
+    }
+    let others: Vec<BTreeSet<String>> = document
+        .blocks()
+        .filter(|other| other.id() != block.id() && !matches!(other.kind(), Kind::Heading(_)))
+        .map(|other| words::words(document.text(other)).into_iter().collect())
+        .collect();
+    let is_rare = |word: &&&String| {
+        let holders = others.iter().filter(|words| words.contains(**word)).count();
+        holders <= (others.len() / 3).max(1)
+    };
+    let rare: Vec<&&String> = shared.iter().filter(is_rare).collect();
+    rare.len() >= telling.len().min(2) || rare.iter().any(|word| told.contains(**word))
+}
+
+/// Whether another block says what this one says.
+pub(super) fn is_said_elsewhere(block: &Block, document: &Document, bounds: &Bounds) -> bool {
+    let text = document.text(block);
+    is_said(block.kind(), text, document, Some(block.id()), bounds)
+}
+
+/// Whether a text has nearly every word of another one, and every number and name of it.
+pub(super) fn is_within(text: &str, other: &str) -> bool {
+    let (plain, other) = (plain_text(text), plain_text(other));
+    let share = Bag::of(&plain).share_in(&Bag::of(&other));
+    let words_of_other: BTreeSet<String> = words::words(&other)
+        .into_iter()
+        .chain(words::numbers(&other))
+        .collect();
+    share >= 0.9 && brought_by(&plain).is_subset(&words_of_other)
+}
+
+/// The numbers and names of a text, in lower case.
+fn brought_by(text: &str) -> BTreeSet<String> {
+    let mut brought = words::numbers(text);
+    let names = words::capitalised(text);
+    brought.extend(names.into_iter().map(|name| name.word.to_lowercase()));
+    brought
+}
+
 /// Where the links and images of a text lead.
 pub(super) fn links(markdown: &str) -> BTreeSet<String> {
     let destination = |event| match event {
@@ -114,12 +196,7 @@ pub(super) fn is_said(
     if bag.len() < bounds.duplicate_from_words {
         return false;
     }
-    let mut brought = words::numbers(text);
-    brought.extend(
-        words::capitalised(text)
-            .into_iter()
-            .map(|name| name.word.to_lowercase()),
-    );
+    let brought = brought_by(text);
     document
         .blocks()
         .filter(|block| Some(block.id()) != except)

@@ -112,6 +112,31 @@ impl Fragment {
         self.pieces.iter().filter_map(level).min()
     }
 
+    /// The rank of the heading that it begins with.
+    pub(super) fn leading_heading(&self) -> Option<u8> {
+        match self.pieces.first()?.kind {
+            Kind::Heading(level) => Some(level),
+            _ => None,
+        }
+    }
+
+    /// What follows its first block, if anything does.
+    pub(super) fn without_its_first_block(&self) -> Option<Self> {
+        let second = self.pieces.get(1)?;
+        let markdown = self.markdown[second.span.start..].to_owned();
+        let pieces = Anatomy::of_part(&markdown).pieces;
+        (pieces.len() + 1 == self.pieces.len()).then_some(Self {
+            markdown,
+            pieces,
+            left_out: self.left_out,
+        })
+    }
+
+    /// Whether a text has nearly every word of it, every number and every name.
+    pub(super) fn says_less_than(&self, other: &str) -> bool {
+        facts::is_within(&self.markdown, other)
+    }
+
     /// Leaves out what the document has already, but for the block that it replaces.
     ///
     /// # Errors

@@ -8,14 +8,24 @@ mod answer;
 mod elision;
 mod facts;
 mod fragment;
+mod merge;
 mod outcome;
+mod places;
+mod repair;
+mod replace;
+mod rewrite;
 mod splice;
+mod suggestion;
 mod weave;
 
 pub use answer::{Answer, AnswerError, Edit, MAX_EDITS, answer_schema};
+pub use merge::merge_words;
 pub use outcome::{Bounds, EditOutcome, Fate, Placed, Refusal, WeaveError, Woven};
+pub use repair::{ToMend, mended, to_mend};
+pub use rewrite::NO_CHANGE;
 pub(crate) use splice::is_separator;
-pub use weave::weave;
+pub use suggestion::{MAX_SUGGESTIONS, SuggestedAction, Suggestion, Suggestions};
+pub use weave::{Resort, Weaving, weave};
 
 #[cfg(test)]
 mod tests;

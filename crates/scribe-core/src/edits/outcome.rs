@@ -3,6 +3,7 @@
 use crate::blocks::Document;
 
 use super::answer::{Edit, MAX_EDITS};
+use super::suggestion::Suggestion;
 
 /// The bounds of the checks, in one table.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,8 +20,14 @@ pub struct Bounds {
     pub duplicate_likeness: f64,
     /// Blocks with fewer words than this are never duplicates: "The door opens." may stand twice.
     pub duplicate_from_words: usize,
-    /// How many digits of a block's hash a replace must bring along at least.
+    /// How many digits of a block's hash a replace or a delete must bring along at least.
     pub hash_digits: usize,
+    /// How many blocks an answer may delete.
+    pub deletes: usize,
+    /// The share of a document's words that an answer may delete.
+    pub deleted_share: f64,
+    /// In documents with fewer words than this any share may be deleted.
+    pub deleted_from_words: usize,
 }
 
 impl Default for Bounds {
@@ -33,6 +40,20 @@ impl Default for Bounds {
             duplicate_likeness: 0.9,
             duplicate_from_words: 6,
             hash_digits: 8,
+            deletes: 2,
+            deleted_share: 0.25,
+            deleted_from_words: 150,
+        }
+    }
+}
+
+impl Bounds {
+    /// The bounds for a document that was rewritten whole: it becomes as many edits as it has changes.
+    #[must_use]
+    pub fn of_rewrite() -> Self {
+        Self {
+            edits: usize::MAX,
+            ..Self::default()
         }
     }
 }
@@ -64,9 +85,27 @@ pub enum Refusal {
     /// A definition that could change what other blocks mean.
     #[error("link or footnote definition")]
     Defines,
-    /// It replaces a block that is not there.
+    /// The operation does not exist.
+    #[error("unknown operation")]
+    UnknownAction,
+    /// It names a block that is not there.
     #[error("unknown block")]
     UnknownBlock,
+    /// The block that it changes was removed after the model saw it.
+    #[error("block removed since")]
+    Removed,
+    /// Its hash is not that of the block, or the block has changed since in the same words.
+    #[error("stale hash")]
+    StaleHash,
+    /// A new section that does not begin with a heading.
+    #[error("section without a heading")]
+    NoHeading,
+    /// It deletes a block that the turn does not speak of.
+    #[error("not spoken of in the turn")]
+    NotSpokenOf,
+    /// Asked once more, the model took it back.
+    #[error("taken back")]
+    TakenBack,
     /// It replaces a block that another edit of the same answer replaced.
     #[error("block already replaced")]
     AlreadyReplaced,
@@ -76,19 +115,20 @@ pub enum Refusal {
     /// It replaces a block that a person locked.
     #[error("locked block")]
     LockedBlock,
-    /// It makes something else of a block that others depend on: a heading, a footnote, front matter.
+    /// It makes something else of a block that others depend on, or deletes it: a heading, a footnote, front matter,
+    /// the notes at the foot.
     #[error("other kind of block")]
     OtherKind,
-    /// A replaced block would lose too many of its words.
+    /// A replaced block, or the document, would lose too many of its words.
     #[error("block shrinks")]
     Shrinks,
-    /// A replaced block would lose a number that the turn does not mention.
+    /// A number would be lost that the turn does not mention.
     #[error("number lost")]
     LosesNumber,
-    /// A replaced block would lose a name that the turn does not mention.
+    /// A name would be lost that the turn does not mention.
     #[error("name lost")]
     LosesName,
-    /// A replaced block would lose a link that the turn does not mention.
+    /// A link would be lost that the turn does not mention.
     #[error("link lost")]
     LosesLink,
     /// The document says it already.
@@ -99,6 +139,25 @@ pub enum Refusal {
     Disturbs,
 }
 
+impl Refusal {
+    /// Whether the model may mend the edit if it is told so. Of the others nothing is owed: the text is there
+    /// already, or what a person did stands against it.
+    #[must_use]
+    pub fn can_be_mended(self) -> bool {
+        !matches!(
+            self,
+            Self::TooMany
+                | Self::AlreadyReplaced
+                | Self::Removed
+                | Self::PersonsBlock
+                | Self::LockedBlock
+                | Self::Duplicate
+                | Self::NotSpokenOf
+                | Self::TakenBack
+        )
+    }
+}
+
 /// Where a text was put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placed {
@@ -106,8 +165,10 @@ pub enum Placed {
     AsAsked,
     /// Elsewhere, because a block was gone or the place would have changed what other blocks mean.
     Elsewhere,
-    /// As new blocks under the section of a block that was to be replaced and has changed since.
-    InsteadOfReplacing,
+    /// In its block, word by word: somebody else has changed other words of it since.
+    Merged,
+    /// As new blocks under the section of the block that it names, or at the end: nothing else held.
+    LastResort,
 }
 
 /// What became of an edit.
@@ -122,12 +183,35 @@ pub enum Fate {
         /// How many of its blocks were left out because the document has them already.
         left_out: usize,
     },
+    /// It stands beside the document, for a person to decide.
+    Suggested {
+        /// What is suggested.
+        suggestion: Box<Suggestion>,
+        /// What stood against it.
+        because: Refusal,
+    },
     /// It is not in the document.
     Refused(Refusal),
 }
 
-/// An edit and what became of it. The edit is kept whole, so that what a person's block refused can become a
-/// suggestion.
+impl Fate {
+    /// What became of it, in few words and without a text: they are counted.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Woven { placed, .. } => match placed {
+                Placed::AsAsked => "woven".into(),
+                Placed::Elsewhere => "woven elsewhere".into(),
+                Placed::Merged => "merged".into(),
+                Placed::LastResort => "woven as a last resort".into(),
+            },
+            Self::Suggested { because, .. } => format!("suggested: {because}"),
+            Self::Refused(refusal) => format!("refused: {refusal}"),
+        }
+    }
+}
+
+/// An edit and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditOutcome {
     /// What the model asked for.
@@ -141,6 +225,24 @@ impl EditOutcome {
     #[must_use]
     pub fn is_woven(&self) -> bool {
         matches!(self.fate, Fate::Woven { .. })
+    }
+
+    /// Whether the model may mend it if it is told so.
+    #[must_use]
+    pub fn can_be_mended(&self) -> bool {
+        matches!(self.fate, Fate::Refused(refusal) if refusal.can_be_mended())
+    }
+
+    /// Whether nothing is owed for it: it is in the document or beside it, the document says the same already, or it
+    /// would only have taken text away.
+    pub(super) fn is_settled(&self) -> bool {
+        match self.fate {
+            Fate::Woven { .. } | Fate::Suggested { .. } => true,
+            Fate::Refused(refusal) => {
+                matches!(refusal, Refusal::Duplicate | Refusal::TakenBack)
+                    || matches!(self.edit, Edit::Delete { .. })
+            }
+        }
     }
 }
 

@@ -202,29 +202,36 @@ pub(crate) fn is_separator(document: &Document, block: &Block) -> bool {
     block.kind() == Kind::Html && document.text(block) == COMMENT
 }
 
-/// The document without one block, or as it is if other blocks would change.
-pub(super) fn without(document: Document, at: usize) -> Document {
+/// The document without one block; nothing if other blocks would change. Where its neighbours would join, an empty
+/// comment keeps them apart.
+pub(super) fn without(document: &Document, at: usize) -> Option<Document> {
     let blocks = document.block_list();
-    let Some(block) = blocks.get(at) else {
-        return document;
-    };
+    let block = blocks.get(at)?;
     let content = document.content();
-    let content = match (blocks.get(at + 1), at.checked_sub(1)) {
-        (Some(next), _) => format!(
-            "{}{}",
-            &content[..block.span().start],
-            &content[next.span().start..]
-        ),
-        (None, Some(before)) => format!(
-            "{}{}",
-            &content[..blocks[before].span().end],
-            &content[block.span().end..]
-        ),
-        (None, None) => return document,
+    let (before, behind) = (&content[..block.span().start], &content[block.span().end..]);
+    let rest = match (blocks.get(at + 1), at.checked_sub(1)) {
+        (Some(next), _) => format!("{before}{}", &content[next.span().start..]),
+        (None, Some(last)) => format!("{}{behind}", &content[..blocks[last].span().end]),
+        (None, None) => return None,
     };
-    let mut expected: Vec<Expected<'_>> = document.expected(0..at).collect();
-    expected.extend(document.expected(at + 1..blocks.len()));
-    let rewoven = document.rewoven(content, &expected, document.next_number());
-    drop(expected);
-    rewoven.unwrap_or(document)
+    let mut new = NewBlocks {
+        turn: "",
+        next_number: document.next_number(),
+    };
+    let comment = new.comment();
+    let expected = |between: Option<Expected<'_>>| {
+        let mut expected: Vec<Expected<'_>> = document.expected(0..at).collect();
+        expected.extend(between);
+        expected.extend(document.expected(at + 1..blocks.len()));
+        document.rewoven(
+            if expected.len() == blocks.len() {
+                format!("{before}{COMMENT}{behind}")
+            } else {
+                rest.clone()
+            },
+            &expected,
+            new.next_number,
+        )
+    };
+    expected(None).or_else(|| expected(Some(comment)))
 }

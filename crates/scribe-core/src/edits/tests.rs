@@ -93,7 +93,7 @@ fn document(content: &str, whose: &[u8]) -> Document {
 type Draft = (u8, usize, String, bool);
 
 fn drafts() -> impl Strategy<Value = Vec<Draft>> {
-    vec((0..4_u8, 0..12_usize, markdown(), any::<bool>()), 1..8)
+    vec((0..7_u8, 0..12_usize, markdown(), any::<bool>()), 1..8)
 }
 
 /// Edits for a document: most of them name blocks that are there, with the hash that they have.
@@ -104,6 +104,7 @@ fn answer(document: &Document, drafts: &[Draft]) -> Answer {
         let (block, hash) = block.map_or(("b99".into(), "0123456789abcdef".into()), |block| {
             (block.id().to_owned(), block.entry().hash.clone())
         });
+        let hash = if *wrong { "00000000".into() } else { hash };
         match action {
             0 => Edit::Append {
                 section: None,
@@ -114,9 +115,15 @@ fn answer(document: &Document, drafts: &[Draft]) -> Answer {
                 markdown,
             },
             2 => Edit::InsertAfter { block, markdown },
+            3 => Edit::Delete { block, hash },
+            4 => Edit::NewSection {
+                behind: wrong.then_some(block),
+                markdown,
+            },
+            5 => Edit::Unknown { markdown },
             _ => Edit::Replace {
                 block,
-                hash: if *wrong { "00000000".into() } else { hash },
+                hash,
                 markdown,
             },
         }
@@ -138,8 +145,8 @@ fn turn() -> Turn {
     }
 }
 
-/// Every block that no edit replaced is there, with its bytes, its kind, its place among the others and all that
-/// is known of it. Only the placeholder may go.
+/// Every block that no edit replaced or deleted is there, with its bytes, its kind, its place among the others and all
+/// that is known of it. Only the placeholder may go, and only the scribe's own blocks are replaced or deleted.
 fn check_untouched(before: &Document, woven: &Woven) {
     let replaced = |id: &str| {
         woven
@@ -147,15 +154,21 @@ fn check_untouched(before: &Document, woven: &Woven) {
             .iter()
             .any(|outcome| match (&outcome.edit, &outcome.fate) {
                 (
-                    Edit::Replace { block, .. },
+                    Edit::Replace { block, .. } | Edit::Delete { block, .. },
                     Fate::Woven {
-                        placed: Placed::AsAsked,
+                        placed: Placed::AsAsked | Placed::Merged,
                         ..
                     },
                 ) => block == id,
                 _ => false,
             })
     };
+    assert!(
+        before
+            .blocks()
+            .filter(|block| replaced(block.id()))
+            .all(Block::is_scribes)
+    );
     let facts = |document: &Document, block: &Block| {
         (
             block.entry().clone(),
@@ -230,7 +243,15 @@ proptest! {
     ) {
         let seen = document(&old, &whose);
         let newer = Document::read(&newer, &seen.manifest());
-        if let Ok(woven) = weave(&newer, &answer(&seen, &drafts), &turn(), &Bounds::default()) {
+        let turn = turn();
+        let weaving = Weaving {
+            document: &newer,
+            seen: &seen,
+            turn: &turn,
+            bounds: &Bounds::default(),
+            resort: Resort::Append,
+        };
+        if let Ok(woven) = weaving.weave(&answer(&seen, &drafts)) {
             check_untouched(&newer, &woven);
         }
     }

@@ -9,6 +9,7 @@
 //! The prompt never grows past its budget, whatever the document and the turn are: see [`PromptBudget`].
 
 mod lines;
+mod repair;
 mod selection;
 
 use serde_json::Value;
@@ -17,6 +18,8 @@ use crate::blocks::Document;
 use crate::edits::answer_schema;
 use crate::style::Style;
 use crate::turn::Turn;
+
+pub use repair::repair;
 
 use lines::{clipped, json_string, tokens};
 use selection::Selection;
@@ -84,6 +87,8 @@ pub enum Role {
     System,
     /// The data.
     User,
+    /// The model, as it is reminded of itself.
+    Assistant,
 }
 
 impl Role {
@@ -93,6 +98,7 @@ impl Role {
         match self {
             Self::System => "system",
             Self::User => "user",
+            Self::Assistant => "assistant",
         }
     }
 }

@@ -1,0 +1,279 @@
+//! A whole document that the model wrote anew, taken as edits: what it kept, what it changed, what it added and what
+//! it left out. The edits then go through the same checks as any others, so a careless rewrite loses nothing.
+
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+use crate::blocks::{Anatomy, Block, Document, Kind, hash};
+use crate::words::Bag;
+
+use super::answer::{Answer, AnswerError, Edit, unwrapped};
+use super::splice::is_separator;
+
+/// What a model answers where the turn changes nothing, with the reason behind it.
+pub const NO_CHANGE: &str = "NO CHANGE";
+
+/// From which likeness on (0 to 1, by words) a block of the rewrite is a block of the document, changed.
+const CHANGED_LIKENESS: f64 = 0.4;
+
+/// The same for blocks with few words: "The harbour" is not "The market", changed.
+const SHORT_LIKENESS: f64 = 0.7;
+
+/// Blocks with fewer words than this are short.
+const SHORT_WORDS: usize = 6;
+
+/// The most pairs of blocks that are compared with each other.
+const MOST_PAIRS: usize = 40_000;
+
+/// A block of the rewrite.
+struct New<'a> {
+    kind: Kind,
+    text: &'a str,
+    hash: String,
+}
+
+impl Answer {
+    /// Reads a rewritten document as edits to the document that the model saw.
+    ///
+    /// # Errors
+    /// [`AnswerError::NoReason`] if it is empty, or says that nothing changes and not why.
+    pub fn of_rewrite(text: &str, seen: &Document) -> Result<Self, AnswerError> {
+        let text = unwrapped(text);
+        if let Some(reason) = text.strip_prefix(NO_CHANGE) {
+            let reason = reason.trim_matches(|c: char| c.is_whitespace() || c == ':');
+            return Self::unchanged(reason);
+        }
+        let pieces = Anatomy::of(text).pieces;
+        let new = pieces.iter().map(|piece| New {
+            kind: piece.kind,
+            text: &text[piece.span.clone()],
+            hash: hash(&text[piece.span.clone()]),
+        });
+        let new: Vec<New<'_>> = new.collect();
+        if new.is_empty() {
+            return Err(AnswerError::NoReason);
+        }
+        let old: Vec<&Block> = seen
+            .blocks()
+            .filter(|block| !seen.is_placeholder(block) && !is_separator(seen, block))
+            .collect();
+        let edits = edits(seen, &old, &new);
+        if edits.is_empty() {
+            return Self::unchanged("the document is as it was");
+        }
+        Ok(Self { edits, reason: None })
+    }
+
+    fn unchanged(reason: &str) -> Result<Self, AnswerError> {
+        if reason.is_empty() {
+            return Err(AnswerError::NoReason);
+        }
+        Ok(Self {
+            edits: Vec::new(),
+            reason: Some(reason.to_owned()),
+        })
+    }
+}
+
+fn edits(seen: &Document, old: &[&Block], new: &[New<'_>]) -> Vec<Edit> {
+    let old_hashes: Vec<&str> = old.iter().map(|block| block.entry().hash.as_str()).collect();
+    let new_hashes: Vec<&str> = new.iter().map(|block| block.hash.as_str()).collect();
+    // For each block of the rewrite the one that it was.
+    let mut was: Vec<Option<usize>> = vec![None; new.len()];
+    for op in capture_diff_slices(Algorithm::Myers, &old_hashes, &new_hashes) {
+        match op {
+            DiffOp::Equal {
+                old_index,
+                new_index,
+                len,
+            } => {
+                for at in 0..len {
+                    was[new_index + at] = Some(old_index + at);
+                }
+            }
+            DiffOp::Replace {
+                old_index,
+                old_len,
+                new_index,
+                new_len,
+            } => {
+                let old = &old[old_index..old_index + old_len];
+                for (of_old, of_new) in pairs(seen, old, &new[new_index..new_index + new_len]) {
+                    was[new_index + of_new] = Some(old_index + of_old);
+                }
+            }
+            DiffOp::Delete { .. } | DiffOp::Insert { .. } => {}
+        }
+    }
+    let mut edits = Vec::new();
+    let mut kept = vec![false; old.len()];
+    let mut last: Option<&Block> = None;
+    let mut added: Vec<&str> = Vec::new();
+    for (block, was) in new.iter().zip(&was) {
+        let Some(was) = *was else {
+            added.push(block.text);
+            continue;
+        };
+        edits.extend(insertion(&mut added, last));
+        kept[was] = true;
+        let entry = old[was].entry();
+        if entry.hash != block.hash {
+            edits.push(Edit::Replace {
+                block: entry.id.clone(),
+                hash: entry.hash.clone(),
+                markdown: block.text.to_owned(),
+            });
+        }
+        last = Some(old[was]);
+    }
+    edits.extend(insertion(&mut added, last));
+    let gone = old.iter().zip(kept).filter(|(_, kept)| !kept);
+    edits.extend(gone.map(|(block, _)| Edit::Delete {
+        block: block.id().to_owned(),
+        hash: block.entry().hash.clone(),
+    }));
+    edits
+}
+
+/// The added blocks, to be put behind the last one that was there before.
+fn insertion(added: &mut Vec<&str>, last: Option<&Block>) -> Option<Edit> {
+    if added.is_empty() {
+        return None;
+    }
+    let markdown = added.join("\n\n");
+    added.clear();
+    Some(match last {
+        Some(block) => Edit::InsertAfter {
+            block: block.id().to_owned(),
+            markdown,
+        },
+        None => Edit::Append {
+            section: None,
+            markdown,
+        },
+    })
+}
+
+/// Which blocks of a run became which of another one: in order, the likest together.
+fn pairs(seen: &Document, old: &[&Block], new: &[New<'_>]) -> Vec<(usize, usize)> {
+    if old.len() * new.len() > MOST_PAIRS {
+        // A rewrite from end to end. What cannot be told apart is taken as added and left out.
+        return Vec::new();
+    }
+    let old_bags: Vec<Bag> = old.iter().map(|block| Bag::of(seen.text(block))).collect();
+    let new_bags: Vec<Bag> = new.iter().map(|block| Bag::of(block.text)).collect();
+    let likeness = |at: usize, of_new: usize| {
+        let likeness = old_bags[at].likeness(&new_bags[of_new]);
+        let same_kind = old[at].kind() == new[of_new].kind;
+        // A list or a table may grow a lot and still be the same one.
+        let is_prose = matches!(old[at].kind(), Kind::Heading(_) | Kind::Paragraph);
+        let is_short = is_prose && old_bags[at].len().min(new_bags[of_new].len()) < SHORT_WORDS;
+        let least = if is_short {
+            SHORT_LIKENESS
+        } else {
+            CHANGED_LIKENESS
+        };
+        if same_kind && likeness >= least {
+            likeness
+        } else {
+            0.0
+        }
+    };
+    // The best sum of likenesses of everything from (at, of_new) on.
+    let width = new.len() + 1;
+    let mut best = vec![0.0_f64; (old.len() + 1) * width];
+    for at in (0..old.len()).rev() {
+        for of_new in (0..new.len()).rev() {
+            let apart = best[(at + 1) * width + of_new].max(best[at * width + of_new + 1]);
+            let together = likeness(at, of_new);
+            let together = if together > 0.0 {
+                together + best[(at + 1) * width + of_new + 1]
+            } else {
+                0.0
+            };
+            best[at * width + of_new] = apart.max(together);
+        }
+    }
+    let (mut at, mut of_new) = (0, 0);
+    let mut found = Vec::new();
+    while at < old.len() && of_new < new.len() {
+        let here = best[at * width + of_new];
+        if here <= best[(at + 1) * width + of_new] {
+            at += 1;
+        } else if here <= best[at * width + of_new + 1] {
+            of_new += 1;
+        } else {
+            found.push((at, of_new));
+            at += 1;
+            of_new += 1;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blocks::Manifest;
+
+    const SEEN: &str = "# Emon\n\nThe old city stands by the grey sea.\n\nForty ships lie at anchor in the harbour.\n\n- salt\n- tar";
+
+    fn check(rewritten: &str, expected: &[&str]) {
+        let seen = Document::read(SEEN, &Manifest::of_scribe(SEEN));
+        let answer = Answer::of_rewrite(rewritten, &seen).unwrap();
+        let told = |edit: &Edit| {
+            let block = edit.block().unwrap_or("end");
+            format!("{} {block} {:?}", edit.action(), edit.markdown())
+        };
+        let found: Vec<String> = answer.edits.iter().map(told).collect();
+        assert_eq!(found, expected, "{rewritten}");
+    }
+
+    #[test]
+    fn what_changed_becomes_edits() {
+        check(SEEN, &[]);
+        check(&format!("```markdown\n{SEEN}\n```"), &[]);
+        check(
+            &format!("{SEEN}\n\nA new part."),
+            &[r#"insert_after b4 "A new part.""#],
+        );
+        check(
+            "# Emon\n\nThe old city stands by the green sea.\n\nForty ships lie at anchor in the harbour.\n\nTwo of them burn.\n\nAll night.\n\n- salt\n- tar\n- oars",
+            &[
+                r#"replace b2 "The old city stands by the green sea.""#,
+                r#"insert_after b3 "Two of them burn.\n\nAll night.""#,
+                r#"replace b4 "- salt\n- tar\n- oars""#,
+            ],
+        );
+        check(
+            "# Emon\n\nForty ships lie at anchor in the harbour.\n\n- salt\n- tar",
+            &[r#"delete b2 """#],
+        );
+        check(
+            "Something else altogether.",
+            &[
+                r#"append end "Something else altogether.""#,
+                r#"delete b1 """#,
+                r#"delete b2 """#,
+                r#"delete b3 """#,
+                r#"delete b4 """#,
+            ],
+        );
+    }
+
+    #[test]
+    fn no_change_needs_a_reason() {
+        let seen = Document::read(SEEN, &Manifest::of_scribe(SEEN));
+        let answer = Answer::of_rewrite("NO CHANGE: small talk", &seen).unwrap();
+        assert_eq!(
+            (answer.edits.len(), answer.reason.as_deref()),
+            (0, Some("small talk"))
+        );
+        for nothing in ["NO CHANGE", "NO CHANGE:", "", " \n", "```\n```"] {
+            assert_eq!(
+                Answer::of_rewrite(nothing, &seen),
+                Err(AnswerError::NoReason),
+                "{nothing:?}"
+            );
+        }
+    }
+}

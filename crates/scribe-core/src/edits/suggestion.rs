@@ -1,0 +1,144 @@
+//! What the scribe, or somebody else, would write in a block that is not theirs: kept beside the document, for a
+//! person to accept or dismiss. Nothing here changes the text.
+
+use serde::{Deserialize, Serialize};
+
+use crate::blocks::hash;
+
+/// The most suggestions that a document keeps. The oldest of the scribe's give way to new ones.
+pub const MAX_SUGGESTIONS: usize = 200;
+
+/// What is suggested for a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuggestedAction {
+    /// Another text.
+    Replace,
+    /// That it goes.
+    Delete,
+}
+
+/// A suggestion for a block.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suggestion {
+    /// Its id, made from what it says: the same suggestion twice is one.
+    pub id: String,
+    /// The id of the block.
+    pub block: String,
+    /// The hash of the block's text when it was made.
+    pub hash: String,
+    /// What is suggested.
+    pub action: SuggestedAction,
+    /// The text; empty for a delete.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub markdown: String,
+    /// The turn that it comes from, as `conversationId/messageId`; none where a person made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<String>,
+}
+
+impl std::fmt::Debug for Suggestion {
+    /// Leaves the text out: what is printed may reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (action, block, bytes) = (self.action, &self.block, self.markdown.len());
+        write!(f, "Suggestion({action:?} of {block}, {bytes} bytes)")
+    }
+}
+
+impl Suggestion {
+    /// A suggestion of a turn.
+    #[must_use]
+    pub fn of_turn(
+        turn: &str,
+        block: &str,
+        block_hash: &str,
+        action: SuggestedAction,
+        markdown: &str,
+    ) -> Self {
+        let id = hash(&format!("{turn}\n{block}\n{action:?}\n{markdown}"));
+        Self {
+            id: format!("s{}", &id[..8]),
+            block: block.to_owned(),
+            hash: block_hash.to_owned(),
+            action,
+            markdown: markdown.to_owned(),
+            turn: Some(turn.to_owned()),
+        }
+    }
+}
+
+/// The suggestions that stand beside a document, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Suggestions(Vec<Suggestion>);
+
+impl Suggestions {
+    /// All of them, oldest first.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Suggestion> {
+        self.0.iter()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds one, unless it is there or says the same as one that is there.
+    pub fn add(&mut self, suggestion: Suggestion) {
+        let same = |other: &Suggestion| {
+            other.id == suggestion.id
+                || (&other.block, other.action, &other.markdown)
+                    == (&suggestion.block, suggestion.action, &suggestion.markdown)
+        };
+        if self.0.iter().any(same) {
+            return;
+        }
+        self.0.push(suggestion);
+        // A person's words never give way.
+        while self.0.len() > MAX_SUGGESTIONS {
+            let Some(oldest) = self.0.iter().position(|suggestion| suggestion.turn.is_some()) else {
+                return;
+            };
+            self.0.remove(oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suggestion(turn: usize, markdown: &str) -> Suggestion {
+        let turn = format!("c/m{turn}");
+        Suggestion::of_turn(&turn, "b1", "00", SuggestedAction::Replace, markdown)
+    }
+
+    #[test]
+    fn the_same_is_suggested_once() {
+        let mut suggestions = Suggestions::default();
+        suggestions.add(suggestion(1, "x"));
+        suggestions.add(suggestion(1, "x"));
+        suggestions.add(suggestion(2, "x"));
+        suggestions.add(suggestion(2, "y"));
+        assert_eq!(suggestions.iter().len(), 2);
+        let json = serde_json::to_string(&suggestions).unwrap();
+        assert_eq!(serde_json::from_str::<Suggestions>(&json).unwrap(), suggestions);
+    }
+
+    #[test]
+    fn a_persons_words_do_not_give_way() {
+        let mut suggestions = Suggestions::default();
+        let persons = Suggestion {
+            turn: None,
+            ..suggestion(0, "a person's")
+        };
+        suggestions.add(persons.clone());
+        for turn in 1..=MAX_SUGGESTIONS + 5 {
+            suggestions.add(suggestion(turn, &turn.to_string()));
+        }
+        assert_eq!(suggestions.iter().len(), MAX_SUGGESTIONS);
+        assert_eq!(suggestions.iter().next(), Some(&persons));
+        assert_eq!(suggestions.iter().nth(1).unwrap().markdown, "7");
+    }
+}
