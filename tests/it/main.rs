@@ -22,3 +22,4 @@ mod steps;
 mod sweeper;
 mod taps;
 mod undeclared_keys;
+mod weaving;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::blocks::{Manifest, PLACEHOLDER, escape_inline};
+use crate::edits::{Suggestions, Tally};
 use crate::ids::{AssetId, ConversationId};
 use crate::record::Record;
 use crate::style::Style;
@@ -94,6 +95,12 @@ pub struct ScribeState {
     pub record: Record,
     /// Its blocks.
     pub blocks: Manifest,
+    /// What stands beside it for a person to decide.
+    #[serde(default, skip_serializing_if = "Suggestions::is_empty")]
+    pub suggestions: Suggestions,
+    /// What became of the edits of all turns.
+    #[serde(default, skip_serializing_if = "Tally::is_empty")]
+    pub outcomes: Tally,
 }
 
 /// What a new document is made of.
@@ -136,8 +143,8 @@ impl MediaAsset {
             },
             scribe: Some(ScribeState {
                 schema: SCRIBE_SCHEMA,
-                record: Record::default(),
                 blocks,
+                ..ScribeState::default()
             }),
             other: Map::new(),
         }

@@ -89,6 +89,11 @@ impl ScriptedModel {
         inner.requests.iter().map(turn_of).collect()
     }
 
+    /// What it was asked, in order.
+    pub(crate) fn requests(&self) -> Vec<Value> {
+        self.inner.lock().unwrap().requests.clone()
+    }
+
     /// How often it was asked.
     pub(crate) fn calls(&self) -> usize {
         self.inner.lock().unwrap().requests.len()
@@ -157,13 +162,14 @@ async fn answer(inner: &Mutex<Inner>, request: &Value) -> Response {
 }
 
 /// The turn that a request is about, with what follows. It stands last in the prompt, so the last mark is its own.
+/// Where an answer is to be mended, the prompt is the second message.
 fn last_mark(request: &Value) -> &str {
     let messages = request["messages"].as_array().unwrap();
-    let last = messages.last().unwrap()["content"].as_str().unwrap();
-    let at = last
+    let prompt = messages[1]["content"].as_str().unwrap();
+    let at = prompt
         .rfind("Milestone-")
         .expect("the prompt holds no turn of these tests");
-    &last[at..]
+    &prompt[at..]
 }
 
 fn turn_of(request: &Value) -> usize {

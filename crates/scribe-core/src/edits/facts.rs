@@ -127,7 +127,7 @@ pub(super) fn is_spoken_of(block: &Block, document: &Document, said: &Said) -> b
         .collect();
     let is_rare = |word: &&&String| {
         let holders = others.iter().filter(|words| words.contains(**word)).count();
-        holders <= (others.len() / 3).max(1)
+        holders * 3 <= others.len()
     };
     let rare: Vec<&&String> = shared.iter().filter(is_rare).collect();
     rare.len() >= telling.len().min(2) || rare.iter().any(|word| told.contains(**word))

@@ -16,6 +16,7 @@ mod replace;
 mod rewrite;
 mod splice;
 mod suggestion;
+mod tally;
 mod weave;
 
 pub use answer::{Answer, AnswerError, Edit, MAX_EDITS, answer_schema};
@@ -25,6 +26,7 @@ pub use repair::{ToMend, mended, to_mend};
 pub use rewrite::NO_CHANGE;
 pub(crate) use splice::is_separator;
 pub use suggestion::{MAX_SUGGESTIONS, SuggestedAction, Suggestion, Suggestions};
+pub use tally::Tally;
 pub use weave::{Resort, Weaving, weave};
 
 #[cfg(test)]

@@ -227,6 +227,12 @@ impl EditOutcome {
         matches!(self.fate, Fate::Woven { .. })
     }
 
+    /// The operation and what became of it, in few words and without a text.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{} {}", self.edit.action(), self.fate.label())
+    }
+
     /// Whether the model may mend it if it is told so.
     #[must_use]
     pub fn can_be_mended(&self) -> bool {

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use scribe_core::turn::{Seq, TriggerState};
-use scribe_core::{ConversationKey, MessageId, SCRIBE_SCHEMA, ScribeState, Standing, UserId};
+use scribe_core::{ConversationKey, MessageId, Standing, UserId};
 use scribe_trigger::ledger::Replayed;
 use scribe_trigger::record::unix_ms;
 use scribe_trigger::{Delivery, LedgerError, TurnEvent};
@@ -231,11 +231,7 @@ impl Conversations {
             let mut asset = stored.asset;
             let mut state = match asset.scribe.take() {
                 Some(state) => state,
-                None => ScribeState {
-                    schema: SCRIBE_SCHEMA,
-                    record: self.documents.recover_record(tenant, id).await?,
-                    ..ScribeState::default()
-                },
+                None => self.documents.recover_state(tenant, id).await?,
             };
             let name = &conversation.conversation_id;
             if state.record.standing(name, &event.message_id, event.seq) == Standing::Applied {

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use scribe_core::{AssetId, ConversationKey, MediaAsset, MessageId, Record, SCRIBE_SCHEMA, TenantId, UserId};
+use scribe_core::{
+    AssetId, ConversationKey, MediaAsset, MessageId, SCRIBE_SCHEMA, ScribeState, TenantId, UserId,
+};
 
 use scribe_trigger::aws;
 
@@ -155,11 +157,17 @@ impl Documents {
         Ok((written, json))
     }
 
-    /// The record of the newest version that has one: for an asset that another program wrote without it.
+    /// What the scribe knew of the document by the newest version that says so: for an asset that another program
+    /// wrote without it. Laid over the new text, its manifest explains what that program left alone; the rest is a
+    /// person's.
     ///
     /// # Errors
     /// [`DocumentsError`] if S3 can't be reached or a version can't be read.
-    pub async fn recover_record(&self, tenant: &TenantId, id: &AssetId) -> Result<Record, DocumentsError> {
+    pub async fn recover_state(
+        &self,
+        tenant: &TenantId,
+        id: &AssetId,
+    ) -> Result<ScribeState, DocumentsError> {
         let key = asset_key(tenant, id);
         let failed = |operation, reason| DocumentsError::Unavailable {
             operation,
@@ -194,9 +202,12 @@ impl Documents {
                 .await
                 .map_err(|_| failed("GET version", "the answer broke off".into()))?;
             if let Some(state) = parse::<MediaAsset>(&key, &body.to_vec())?.scribe {
-                return Ok(state.record);
+                return Ok(state);
             }
         }
-        Ok(Record::default())
+        Ok(ScribeState {
+            schema: SCRIBE_SCHEMA,
+            ..ScribeState::default()
+        })
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scribe_core::blocks::{Document, Manifest};
-use scribe_core::edits::Answer;
+use scribe_core::blocks::Document;
+use scribe_core::edits::{Answer, Bounds};
 use scribe_core::prompt::{PromptBudget, PromptInput, prompt};
 use scribe_core::turn::{ScribeTrigger, Seq};
 use scribe_core::{ActiveScribeSession, ConversationKey, MediaAsset, MessageId, ScribeState, Standing};
@@ -133,9 +133,9 @@ impl Engine {
             },
         });
         let transcript = claimant.turn_event();
+        let until = self.model_deadline(claimant.deadline);
         let (answered, written) = tokio::join!(
-            self.narrator
-                .ask(&question, self.model_deadline(claimant.deadline)),
+            self.narrator.ask(&question, until),
             self.documents.put_turn(&transcript)
         );
         let answer = Answer::parse(&answered?.text).map_err(|error| AttemptError::Counted {
@@ -144,7 +144,10 @@ impl Engine {
         if written.is_err() {
             self.documents.put_turn(&transcript).await?;
         }
-        self.commit(claimant, stored, state, &answer).await
+        let answered = self
+            .mend(answer, Bounds::default(), &document, &turn, &question, until)
+            .await;
+        self.commit(claimant, stored, state, &document, answered).await
     }
 
     /// The asset: the one that the process holds or Redis caches, else S3's. After a failed attempt S3's in any case:
@@ -196,15 +199,10 @@ impl Engine {
             "document {} has no record, it is recovered from an older version",
             asset.id
         );
-        let record = self
+        Ok(self
             .documents
-            .recover_record(&claimant.key.tenant, &asset.id)
-            .await?;
-        Ok(ScribeState {
-            schema: scribe_core::SCRIBE_SCHEMA,
-            record,
-            blocks: Manifest::default(),
-        })
+            .recover_state(&claimant.key.tenant, &asset.id)
+            .await?)
     }
 
     /// A queued id without its trigger: the turn is looked up in S3, and given back to Redis.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use scribe_core::blocks::Document;
-use scribe_core::edits::{Answer, Bounds, Fate, weave};
+use scribe_core::edits::{EditOutcome, Fate, Resort, Weaving, Woven};
 use scribe_core::turn::Turn;
 use scribe_core::{MediaAsset, Record, ScribeState, Standing};
 use scribe_trigger::record::iso;
 
 use super::Engine;
+use super::answering::Answered;
 use super::attempt::Claimant;
 use super::failure::AttemptError;
 use crate::documents::{Author, Fetched, StoredAsset, Written};
@@ -49,7 +50,8 @@ impl Engine {
         claimant: &Claimant<'_>,
         mut stored: Arc<StoredAsset>,
         mut state: ScribeState,
-        answer: &Answer,
+        seen: &Document,
+        mut answered: Answered,
     ) -> Result<Committed, AttemptError> {
         let key = &claimant.key;
         let trigger = &claimant.trigger;
@@ -59,7 +61,11 @@ impl Engine {
             message_id: trigger.message_id.clone(),
         };
         for _ in 0..CONFLICTS {
-            let asset = woven_asset(&stored.asset, &state, answer, &turn)?;
+            let woven = match answered.woven.take() {
+                Some(woven) => woven,
+                None => woven(&stored.asset, &state, seen, &answered, &turn)?,
+            };
+            let asset = woven_asset(&stored.asset, &state, woven, &answered.taken_back, &turn);
             let (written, json) = self
                 .documents
                 .replace_asset(&key.tenant, &asset, &stored.etag, &author)
@@ -105,30 +111,60 @@ fn deleted() -> AttemptError {
     }
 }
 
-/// The asset with the answer woven into its text and the turn in its record.
+/// The answer, woven into the present text.
+fn woven(
+    asset: &MediaAsset,
+    state: &ScribeState,
+    seen: &Document,
+    answered: &Answered,
+    turn: &Turn,
+) -> Result<Woven, AttemptError> {
+    let document = Document::read(&asset.content, &state.blocks);
+    let weaving = Weaving {
+        document: &document,
+        seen,
+        turn,
+        bounds: &answered.bounds,
+        resort: Resort::Append,
+    };
+    weaving
+        .weave(&answered.answer)
+        .map_err(|error| AttemptError::Counted {
+            reason: format!("no edit of the model's answer holds: {error}"),
+        })
+}
+
+/// The asset with a woven text, the turn in its record, and what became of the turn's edits.
 fn woven_asset(
     asset: &MediaAsset,
     state: &ScribeState,
-    answer: &Answer,
+    woven: Woven,
+    taken_back: &[EditOutcome],
     turn: &Turn,
-) -> Result<MediaAsset, AttemptError> {
-    let document = Document::read(&asset.content, &state.blocks);
-    let woven =
-        weave(&document, answer, turn, &Bounds::default()).map_err(|error| AttemptError::Counted {
-            reason: format!("no edit of the model's answer holds: {error}"),
-        })?;
-    for outcome in &woven.outcomes {
-        if let Fate::Refused(refusal) = outcome.fate {
-            tracing::info!(
-                turn.id = %turn.message_id,
-                conversation.id = %turn.conversation,
-                "an edit for turn {} was refused ({refusal}), the others hold",
-                turn.message_id
-            );
+) -> MediaAsset {
+    let mut state = state.clone();
+    state.schema = scribe_core::SCRIBE_SCHEMA;
+    state.blocks = woven.document.manifest();
+    state
+        .record
+        .add(&turn.conversation.conversation, turn.message_id.clone(), turn.seq);
+    let mut outcomes = woven.outcomes;
+    outcomes.extend_from_slice(taken_back);
+    state.outcomes.add(&outcomes);
+    for outcome in outcomes {
+        tracing::info!(
+            turn.id = %turn.message_id,
+            conversation.id = %turn.conversation,
+            edit.action = outcome.edit.action(),
+            edit.outcome = outcome.fate.label(),
+            "an edit of turn {}: {}",
+            turn.message_id,
+            outcome.label()
+        );
+        if let Fate::Suggested { suggestion, .. } = outcome.fate {
+            state.suggestions.add(*suggestion);
         }
     }
-    let mut record = state.record.clone();
-    record.add(&turn.conversation.conversation, turn.message_id.clone(), turn.seq);
     let now = iso(Timestamp::now());
     let mut asset = asset.clone();
     asset.content = woven.document.content().to_owned();
@@ -136,10 +172,6 @@ fn woven_asset(
     asset.metadata.last_scribe_update = Some(now);
     asset.metadata.last_message_id = Some(turn.message_id.to_string());
     asset.metadata.scribe_version = Some("realtime".into());
-    asset.scribe = Some(ScribeState {
-        schema: scribe_core::SCRIBE_SCHEMA,
-        record,
-        blocks: woven.document.manifest(),
-    });
-    Ok(asset)
+    asset.scribe = Some(state);
+    asset
 }

@@ -4,6 +4,7 @@
 //! document and the record of the turns in it are one object. Whatever way an invocation ends well, `settle` sees to it
 //! that the event's own turn still stands in two places, or is where it belongs.
 
+mod answering;
 mod attempt;
 mod commit;
 mod ending;

@@ -276,9 +276,11 @@ impl Sweeper {
             Some(StoredAsset { asset, .. }) => match &asset.scribe {
                 Some(state) => Ok(state.record.clone()),
                 None => {
-                    self.documents
-                        .recover_record(&conversation.tenant_id, &asset.id)
-                        .await
+                    let state = self
+                        .documents
+                        .recover_state(&conversation.tenant_id, &asset.id)
+                        .await?;
+                    Ok(state.record)
                 }
             },
         }
