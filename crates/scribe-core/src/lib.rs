@@ -4,6 +4,7 @@ pub mod asset;
 pub mod blocks;
 pub mod edits;
 pub mod ids;
+pub mod live;
 pub mod prompt;
 pub mod record;
 pub mod session;
