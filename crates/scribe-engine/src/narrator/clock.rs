@@ -37,6 +37,11 @@ impl Clock {
         self.asked = Instant::now();
     }
 
+    /// How long it is since the question was put.
+    pub(super) fn asked_for(&self) -> Duration {
+        self.asked.elapsed()
+    }
+
     /// Text came.
     pub(super) fn tick(&mut self) {
         self.last_token = Some(Instant::now());

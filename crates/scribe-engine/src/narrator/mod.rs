@@ -25,11 +25,12 @@ use url::Url;
 
 pub use config::{DEFAULT_BASE_URL, DEFAULT_MODEL, NarratorConfig, known_effort};
 pub use error::{NarratorError, Outage, Stage};
-pub use reply::{Completion, Usage};
+pub use reply::{Call, Completion, Listener, Usage};
 
 use clock::Clock;
 use dialect::Dialect;
 use error::ServerError;
+use reply::Reply;
 use response::{completion, error_body};
 use retry_after::retry_after;
 
@@ -97,6 +98,19 @@ impl Narrator {
     /// # Errors
     /// [`NarratorError`]; the deadline counts as a service that is too slow.
     pub async fn ask(&self, prompt: &Prompt, deadline: Instant) -> Result<Completion, NarratorError> {
+        self.ask_aloud(prompt, deadline, &mut ()).await
+    }
+
+    /// The same, with somebody who is told of the answer while it comes in, and of what it cost.
+    ///
+    /// # Errors
+    /// [`NarratorError`]; the deadline counts as a service that is too slow.
+    pub async fn ask_aloud(
+        &self,
+        prompt: &Prompt,
+        deadline: Instant,
+        listener: &mut dyn Listener,
+    ) -> Result<Completion, NarratorError> {
         let mut clock = Clock::start(&self.config, deadline);
         let known = *self.dialect.lock().unwrap_or_else(PoisonError::into_inner);
         let mut dialect = known;
@@ -110,7 +124,10 @@ impl Narrator {
                             dialect.left_out()
                         );
                     }
-                    return completion(response, &mut clock).await;
+                    let mut reply = Reply::default();
+                    let answer = completion(response, &mut clock, &mut reply, listener).await;
+                    listener.ended(reply.call(clock.asked_for()));
+                    return answer;
                 }
                 Asked::Refusing(server, error) => {
                     dialect = dialect.after(&server, &self.config).ok_or(error)?;

@@ -4,6 +4,8 @@
 //! some send it with an empty list of choices, some end the connection without `[DONE]`, some tell errors within the
 //! stream, some do not stream at all.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::error::{NarratorError, Outage, ServerError};
@@ -16,7 +18,7 @@ const MAX_TEXT_BYTES: usize = 512 * 1024;
 pub struct Usage {
     /// The prompt.
     pub prompt_tokens: u64,
-    /// The part of the prompt that the server had in its cache.
+    /// The part of the prompt that the server had in its cache, as far as it says so.
     pub cached_tokens: u64,
     /// The answer, thoughts included.
     pub completion_tokens: u64,
@@ -45,6 +47,29 @@ impl std::fmt::Debug for Completion {
             .finish_non_exhaustive()
     }
 }
+
+/// A question that a model began to answer, well or not: it is paid either way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// What it cost, where the server said so before it ended.
+    pub usage: Option<Usage>,
+    /// Which model answered, where the server said so.
+    pub model: Option<String>,
+    /// From the question to the end of the answer.
+    pub took: Duration,
+}
+
+/// Who is told of an answer while it comes in.
+pub trait Listener: Send {
+    /// The next piece of its text came. The stream is not read on until this returns.
+    fn heard(&mut self, _piece: &str) {}
+
+    /// The answer is over, or what came of it. Told at most once for each question.
+    fn ended(&mut self, _call: Call) {}
+}
+
+/// Nobody.
+impl Listener for () {}
 
 #[derive(Deserialize)]
 struct Chunk {
@@ -135,7 +160,7 @@ impl Reply {
     ///
     /// # Errors
     /// [`NarratorError`] if the server tells an error, or what came is not of the protocol.
-    pub(super) fn take(&mut self, data: &str) -> Result<Brought, NarratorError> {
+    pub(super) fn take(&mut self, data: &str, listener: &mut dyn Listener) -> Result<Brought, NarratorError> {
         let data = data.trim();
         if data == "[DONE]" {
             return Ok(Brought::End);
@@ -181,6 +206,9 @@ impl Reply {
             if self.text.len() > before || self.refused {
                 brought = Brought::Progress;
             }
+            if self.text.len() > before {
+                listener.heard(&self.text[before..]);
+            }
         }
         if self.text.len() > MAX_TEXT_BYTES {
             return Err(NarratorError::Malformed {
@@ -195,12 +223,21 @@ impl Reply {
         self.finish_reason.is_some()
     }
 
+    /// What is known of the call, now that no more pieces come.
+    pub(super) fn call(&self, took: Duration) -> Call {
+        Call {
+            usage: self.usage,
+            model: self.model.clone(),
+            took,
+        }
+    }
+
     /// The answer, now that no more pieces come.
     ///
     /// # Errors
     /// [`NarratorError`] if it is cut, refused, or nothing at all.
-    pub(super) fn finish(self) -> Result<Completion, NarratorError> {
-        let finish_reason = self.finish_reason.unwrap_or_else(|| "stop".into());
+    pub(super) fn finish(&mut self) -> Result<Completion, NarratorError> {
+        let finish_reason = self.finish_reason.take().unwrap_or_else(|| "stop".into());
         if self.refused || finish_reason == "content_filter" {
             return Err(NarratorError::Filtered);
         }
@@ -213,10 +250,10 @@ impl Reply {
             });
         }
         Ok(Completion {
-            text: self.text,
+            text: std::mem::take(&mut self.text),
             finish_reason,
             usage: self.usage,
-            model: self.model,
+            model: self.model.clone(),
         })
     }
 }

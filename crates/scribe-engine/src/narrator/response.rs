@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 
 use super::clock::Clock;
 use super::error::{NarratorError, Outage};
-use super::reply::{Brought, Completion, Reply};
+use super::reply::{Brought, Completion, Listener, Reply};
 use super::unavailable;
 
 /// The most bytes of a response that are read. A stream has a few hundred for each token.
@@ -20,11 +20,16 @@ const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 /// The most bytes of an error that are read.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
-/// The answer that a response holds.
+/// The answer that a response holds. What was read of it is left in the reply, also where it is none.
 ///
 /// # Errors
 /// [`NarratorError`] if it holds none.
-pub(super) async fn completion(response: Response, clock: &mut Clock) -> Result<Completion, NarratorError> {
+pub(super) async fn completion(
+    response: Response,
+    clock: &mut Clock,
+    reply: &mut Reply,
+    listener: &mut dyn Listener,
+) -> Result<Completion, NarratorError> {
     let content_type = response
         .headers()
         .get(CONTENT_TYPE)
@@ -42,9 +47,9 @@ pub(super) async fn completion(response: Response, clock: &mut Clock) -> Result<
         }
     });
     if is_json {
-        read_whole(bytes, clock).await
+        read_whole(bytes, clock, reply, listener).await
     } else {
-        read_stream(bytes, clock).await
+        read_stream(bytes, clock, reply, listener).await
     }
 }
 
@@ -66,6 +71,8 @@ pub(super) async fn error_body(response: Response, clock: &Clock) -> String {
 async fn read_whole(
     bytes: impl Stream<Item = Result<Bytes, Interrupted>>,
     clock: &Clock,
+    reply: &mut Reply,
+    listener: &mut dyn Listener,
 ) -> Result<Completion, NarratorError> {
     let mut bytes = pin!(bytes);
     let mut body = Vec::new();
@@ -79,8 +86,7 @@ async fn read_whole(
     let body = String::from_utf8(body).map_err(|_| NarratorError::Malformed {
         reason: "it is not UTF-8",
     })?;
-    let mut reply = Reply::default();
-    reply.take(&body)?;
+    reply.take(&body, listener)?;
     reply.finish()
 }
 
@@ -88,13 +94,14 @@ async fn read_whole(
 async fn read_stream(
     bytes: impl Stream<Item = Result<Bytes, Interrupted>>,
     clock: &mut Clock,
+    reply: &mut Reply,
+    listener: &mut dyn Listener,
 ) -> Result<Completion, NarratorError> {
     let mut events = pin!(bytes.eventsource());
-    let mut reply = Reply::default();
     loop {
         let (limit, slow) = clock.limit();
         let interrupted = match timeout_at(limit, events.next()).await {
-            Ok(Some(Ok(event))) => match reply.take(&event.data)? {
+            Ok(Some(Ok(event))) => match reply.take(&event.data, listener)? {
                 Brought::Progress => {
                     clock.tick();
                     continue;
