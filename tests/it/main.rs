@@ -10,6 +10,7 @@ mod api;
 mod boundaries;
 mod lambda_contract;
 mod ledger;
+mod live;
 mod local_run;
 mod model_check;
 mod narrator;

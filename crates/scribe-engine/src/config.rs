@@ -53,7 +53,12 @@ pub struct EngineConfig {
     pub max_chain: u32,
     /// What a failed attempt costs.
     pub patience: Patience,
+    /// `SCRIBE_LIVE_EVERY_MS`: how often readers are told what the model has written so far, at most; zero for never.
+    pub live_every: Duration,
 }
+
+/// How often readers are told what the model has written so far, at most.
+pub const DEFAULT_LIVE_EVERY: Duration = Duration::from_millis(100);
 
 /// How often and how long a turn is tried.
 #[derive(Debug, Clone)]
@@ -152,6 +157,7 @@ impl EngineConfig {
         optional::<u32>("SCRIBE_MAX_CHAIN")?;
         seconds("SCRIBE_FUNCTION_TIMEOUT_S", Duration::from_secs(1))?;
         Patience::from_env()?;
+        live_every()?;
         let anywhere = TriggerConfig::new("redis://127.0.0.1".to_owned().into(), String::new());
         SweepConfig::from_env()?.check(&anywhere.tuned_by_env()?)?;
         Ok(())
@@ -170,7 +176,28 @@ impl EngineConfig {
             function_timeout: seconds("SCRIBE_FUNCTION_TIMEOUT_S", Duration::from_secs(60))?,
             max_chain: optional("SCRIBE_MAX_CHAIN")?.unwrap_or(64),
             patience: Patience::from_env()?,
+            live_every: live_every()?,
         })
+    }
+}
+
+fn live_every() -> Result<Duration, ConfigError> {
+    let every = optional::<LiveEvery>("SCRIBE_LIVE_EVERY_MS")?;
+    Ok(every.map_or(DEFAULT_LIVE_EVERY, |LiveEvery(every)| every))
+}
+
+/// A rate that Redis and readers can bear, or none.
+struct LiveEvery(Duration);
+
+impl FromStr for LiveEvery {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let every: u64 = text.trim().parse().map_err(|_| "it is not a whole number")?;
+        if every == 0 || (100..=10_000).contains(&every) {
+            Ok(Self(Duration::from_millis(every)))
+        } else {
+            Err("it must be from 100 to 10000, or 0 for never")
+        }
     }
 }
 
@@ -204,6 +231,23 @@ mod tests {
         for wrong in ["", "1,2", "1,2,3,4", "3,2,1", "0,1,2", "1,2,x"] {
             assert!(wrong.parse::<Pauses>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn readers_are_told_at_a_bounded_rate_or_not_at_all() {
+        let every = |text: &str| {
+            text.parse::<LiveEvery>()
+                .map(|LiveEvery(every)| every.as_millis())
+        };
+        assert_eq!(
+            [every("0"), every("100"), every(" 10000 ")],
+            [Ok(0), Ok(100), Ok(10_000)]
+        );
+        assert!(
+            ["", "99", "10001", "-1", "1.5"]
+                .iter()
+                .all(|text| every(text).is_err())
+        );
     }
 
     #[test]

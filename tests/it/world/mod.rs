@@ -18,7 +18,7 @@ use scribe_api::ApiState;
 use scribe_core::prompt::DEFAULT_UNIVERSE;
 use scribe_core::turn::{ScribeTrigger, TriggerState};
 use scribe_core::{ActiveScribeSession, ConversationKey, MediaAsset, Style};
-use scribe_engine::config::{DocumentsConfig, EngineConfig, Patience};
+use scribe_engine::config::{DEFAULT_LIVE_EVERY, DocumentsConfig, EngineConfig, Patience};
 use scribe_engine::conversations::{Start, Started};
 use scribe_engine::documents::{Fetched, StoredAsset};
 use scribe_engine::{Conversations, Documents, Engine, Narrator, NarratorConfig, Outcome, TurnFailure};
@@ -31,7 +31,7 @@ use tokio::time::Instant;
 
 pub(crate) use gate::{Action, Gate, Held, Moment, Step, Verdict, Wire, hold};
 pub(crate) use lambda::ScriptedLambda;
-pub(crate) use model::{Reply, ScriptedModel, append};
+pub(crate) use model::{Dictated, Dictation, Reply, ScriptedModel, append};
 pub(crate) use redis_cluster::RedisCluster;
 pub(crate) use redis_server::RedisServer;
 pub(crate) use redis_tap::{RedisTap, Watch, script_texts};
@@ -146,6 +146,7 @@ impl World {
                 pauses: [Duration::from_millis(1); 3],
                 ..Patience::default()
             },
+            live_every: DEFAULT_LIVE_EVERY,
         };
         change(&mut config);
         Self {

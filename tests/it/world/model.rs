@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +15,7 @@ use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::gate::{Gate, Moment, Step, Verdict, Wire};
 
@@ -32,6 +35,30 @@ pub(crate) enum Reply {
     },
     /// Tells `reached`, waits for `go`, then follows.
     Hold { reached: Arc<Notify>, go: Arc<Notify> },
+    /// Says what it is told to say, piece by piece.
+    Dictated(UnboundedReceiver<Dictated>),
+}
+
+/// What a model is told to do next.
+pub(crate) enum Dictated {
+    Say(String),
+    /// It stops, and this is why.
+    Stop(&'static str),
+    /// It tells an error in the middle of its answer.
+    Fail,
+}
+
+/// The test's end of a dictated answer. Dropping it cuts the connection, unless the answer is whole.
+pub(crate) struct Dictation(UnboundedSender<Dictated>);
+
+impl Dictation {
+    pub(crate) fn say(&self, text: &str) {
+        self.then(Dictated::Say(text.into()));
+    }
+
+    pub(crate) fn then(&self, next: Dictated) {
+        self.0.send(next).unwrap();
+    }
 }
 
 #[derive(Default)]
@@ -99,6 +126,13 @@ impl ScriptedModel {
         self.inner.lock().unwrap().requests.len()
     }
 
+    /// Has the next answer dictated.
+    pub(crate) fn dictate(&self) -> Dictation {
+        let (sender, receiver) = unbounded_channel();
+        self.script([Reply::Dictated(receiver)]);
+        Dictation(sender)
+    }
+
     /// Holds the next call: the first notify says that it was reached, the second lets it go on.
     pub(crate) fn hold(&self) -> (Arc<Notify>, Arc<Notify>) {
         let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -158,6 +192,7 @@ async fn answer(inner: &Mutex<Inner>, request: &Value) -> Response {
             go.notified().await;
             follow(request)
         }
+        Reply::Dictated(dictation) => dictated(dictation),
     }
 }
 
@@ -194,11 +229,48 @@ pub(crate) fn append(markdown: &str) -> String {
     .to_string()
 }
 
+/// An answer whose pieces come when the test wants them.
+fn dictated(mut dictation: UnboundedReceiver<Dictated>) -> Response {
+    let mut whole = false;
+    let events = futures_util::stream::poll_fn(move |context| {
+        if whole {
+            return Poll::Ready(None);
+        }
+        dictation.poll_recv(context).map(|next| {
+            let data = match next {
+                Some(Dictated::Say(text)) => chunk(&json!({ "content": text }), None).to_string(),
+                Some(Dictated::Stop(reason)) => {
+                    whole = true;
+                    let stop = chunk(&json!({}), Some(reason));
+                    format!("{stop}\n\ndata: {}\n\ndata: [DONE]", usage())
+                }
+                Some(Dictated::Fail) => {
+                    whole = true;
+                    json!({ "error": { "message": "scripted", "type": "server_error", "code": null } })
+                        .to_string()
+                }
+                None => return Some(Err(std::io::Error::other("cut by a test"))),
+            };
+            Some(Ok(format!("data: {data}\n\n")))
+        })
+    });
+    let mut response = Response::new(Body::from_stream(events));
+    let kind = "text/event-stream".parse().unwrap();
+    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response
+}
+
+fn chunk(delta: &Value, finish: Option<&str>) -> Value {
+    json!({ "id": "c", "object": "chat.completion.chunk", "model": "scripted",
+            "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] })
+}
+
+/// What each answer costs.
+fn usage() -> Value {
+    json!({ "id": "c", "choices": [], "usage": { "prompt_tokens": 10, "completion_tokens": 5 } })
+}
+
 fn stream(text: &str, finish_reason: &str) -> Response {
-    let chunk = |delta: Value, finish: Option<&str>| {
-        json!({ "id": "c", "object": "chat.completion.chunk", "model": "scripted",
-                "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] })
-    };
     let mut events: Vec<Value> = text
         .as_bytes()
         .chunks(7)
@@ -211,11 +283,10 @@ fn stream(text: &str, finish_reason: &str) -> Response {
             let piece: Vec<u8> = rest.drain(..whole).collect();
             Some(String::from_utf8(piece).unwrap())
         })
-        .map(|piece| chunk(json!({ "content": piece }), None))
+        .map(|piece| chunk(&json!({ "content": piece }), None))
         .collect();
-    events.push(chunk(json!({}), Some(finish_reason)));
-    events
-        .push(json!({ "id": "c", "choices": [], "usage": { "prompt_tokens": 10, "completion_tokens": 5 } }));
+    events.push(chunk(&json!({}), Some(finish_reason)));
+    events.push(usage());
     let done = std::iter::once(Event::default().data("[DONE]"));
     let all = events
         .into_iter()

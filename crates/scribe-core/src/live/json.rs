@@ -163,7 +163,9 @@ impl Tokens {
                 digits,
                 value,
             } => {
-                let Some(digit) = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok())
+                let Some(digit) = char::from(byte)
+                    .to_digit(16)
+                    .and_then(|digit| u16::try_from(digit).ok())
                 else {
                     return State::Over;
                 };

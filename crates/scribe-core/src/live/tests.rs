@@ -44,7 +44,10 @@ fn text_is_seen_as_far_as_it_is_written() {
     check(r#"{"edits":[{"action":"append""#, &append(""));
     check(&begun(""), &append(""));
     check(&begun("The br"), &append("The br"));
-    check(&begun(r#"a\n\n- \"b\" \\ \/ \t\u0041\u00e9"#), &append("a\n\n- \"b\" \\ / \tAé"));
+    check(
+        &begun(r#"a\n\n- \"b\" \\ \/ \t\u0041\u00e9"#),
+        &append("a\n\n- \"b\" \\ / \tAé"),
+    );
     check(&begun("漢字 🐉 مرحبا"), &append("漢字 🐉 مرحبا"));
 }
 
@@ -84,7 +87,15 @@ fn no_character_is_shown_by_half() {
     check(&begun("x\\"), &append("x"));
     check(&begun(r"x\u00"), &append("x"));
     // Halves that belong to nothing: no JSON, so it ends there.
-    for broken in [r"x\ud83dy", r"x\ud83d\n", r"x\ud83d\u0041y", r"x\udc09y", r"x\u00g0y", r"x\qy", "x\ny"] {
+    for broken in [
+        r"x\ud83dy",
+        r"x\ud83d\n",
+        r"x\ud83d\u0041y",
+        r"x\udc09y",
+        r"x\u00g0y",
+        r"x\qy",
+        "x\ny",
+    ] {
         check(&begun(broken), &append("x"));
     }
 }
@@ -92,10 +103,19 @@ fn no_character_is_shown_by_half() {
 #[test]
 fn wrappings_are_taken_away_as_from_a_whole_answer() {
     let bare = begun("one");
-    for before in ["\n ", "```json\n", "```\n", "<think>\nhm {\"edits\": <</think>\n", "<think></think>\n```json\n"] {
+    for before in [
+        "\n ",
+        "```json\n",
+        "```\n",
+        "<think>\nhm {\"edits\": <</think>\n",
+        "<think></think>\n```json\n",
+    ] {
         let text = format!("{before}{bare}");
         check(&text, &append("one"));
-        let whole = format!("{text}\"}}],\"reason\":null}}{}", if before.contains("```") { "\n```" } else { "" });
+        let whole = format!(
+            "{text}\"}}],\"reason\":null}}{}",
+            if before.contains("```") { "\n```" } else { "" }
+        );
         assert!(Answer::parse(&whole).is_ok(), "{whole}");
         check(&whole, &append("one"));
     }

@@ -15,10 +15,12 @@ use tokio::time::Instant;
 use super::commit::Committed;
 use super::failure::AttemptError;
 use super::lease::Lease;
+use super::live::Live;
 use super::settle::Own;
 use super::{Engine, Outcome, TurnFailure};
 use crate::documents::{Fetched, StoredAsset};
 use crate::lost;
+use crate::narrator::{Call, Listener};
 
 /// The time that is kept for commit, complete and settle when the model's deadline is set.
 const AFTER_THE_MODEL: Duration = Duration::from_secs(5);
@@ -42,6 +44,7 @@ pub(super) struct Claimant<'a> {
     pub(super) etag: Option<String>,
     pub(super) cached: Option<CachedAsset>,
     pub(super) lease: Lease,
+    pub(super) live: Live,
     pub(super) deadline: Instant,
 }
 
@@ -52,6 +55,27 @@ impl Claimant<'_> {
             &self.trigger.turn(&self.key),
             Some(self.session.text_asset_id.clone()),
         )
+    }
+
+    /// The listener of an answer that readers may see while it is written, to the document with this ETag.
+    pub(super) fn aloud(&self, etag: &str) -> Aloud<'_> {
+        self.live.listen(etag);
+        Aloud { live: &self.live }
+    }
+}
+
+/// Passes on to the readers what the model writes.
+pub(super) struct Aloud<'a> {
+    live: &'a Live,
+}
+
+impl Listener for Aloud<'_> {
+    fn heard(&mut self, piece: &str) {
+        self.live.hear(piece);
+    }
+
+    fn ended(&mut self, _: Call) {
+        self.live.over();
     }
 }
 
@@ -76,6 +100,7 @@ impl Engine {
             Ok(trigger) => (trigger, None),
             Err((stub, error)) => (*stub, Some(error)),
         };
+        let live = Live::new(&self.ledger, &key, &trigger, self.config.live_every);
         let mut claimant = Claimant {
             event,
             key,
@@ -84,6 +109,7 @@ impl Engine {
             etag: given.etag,
             cached: given.asset,
             lease,
+            live,
             deadline,
         };
         let result = match lost {
@@ -96,12 +122,17 @@ impl Engine {
             None => self.weave(&claimant).await,
         };
         claimant.lease.stop().await;
+        claimant.live.stop().await;
         match result {
             Ok(committed) => {
                 own.saw(event, &claimant.trigger.message_id);
                 Ok(self.complete(&claimant, committed).await)
             }
-            Err(error) => self.fail(&claimant, error, own).await,
+            Err(error) => {
+                // Beside each other, and sent in this order: readers hear of it before whatever comes next.
+                let ((), failed) = tokio::join!(claimant.live.withdraw(), self.fail(&claimant, error, own));
+                failed
+            }
         }
     }
 
@@ -134,8 +165,9 @@ impl Engine {
         });
         let transcript = claimant.turn_event();
         let until = self.model_deadline(claimant.deadline);
+        let mut aloud = claimant.aloud(&stored.etag);
         let (answered, written) = tokio::join!(
-            self.narrator.ask(&question, until),
+            self.narrator.ask_aloud(&question, until, &mut aloud),
             self.documents.put_turn(&transcript)
         );
         let answer = Answer::parse(&answered?.text).map_err(|error| AttemptError::Counted {

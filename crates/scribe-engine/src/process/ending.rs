@@ -38,11 +38,12 @@ impl Engine {
             asset: Some(&asset),
         };
         let mut waiting = claimant.trigger.waiting;
-        let mut next = None;
+        let (mut next, mut told) = (None, true);
         match self.ledger.complete(key, &completion).await {
             Ok(completed) => {
                 waiting |= completed.waiting;
                 next = completed.next;
+                told = completed.held_lease;
             }
             // The turn is in the document; the next claim finds it there and completes it without a model.
             Err(error) => tracing::warn!(
@@ -56,6 +57,12 @@ impl Engine {
             async {
                 if waiting {
                     remove_copy(&self.documents, &turn).await;
+                }
+            },
+            async {
+                // Only the holder of the lease tells readers that the turn is written.
+                if !told {
+                    claimant.live.withdraw().await;
                 }
             },
             self.hand_on(claimant.event, &claimant.session.text_asset_id, next)

@@ -10,6 +10,7 @@ mod commit;
 mod ending;
 mod failure;
 mod lease;
+mod live;
 mod revive;
 mod settle;
 

@@ -11,12 +11,13 @@
 //! | `scribe:lease:{tenant/conversation}` | the token of who is writing, or `pause` | 10 s |
 //! | `scribe:backlog:{shard}` | sorted set: `tenant/conversation` by when a turn was last recorded (ms) | – |
 //! | `scribe:sessions:{shard}` | sorted set: `tenant/conversation` by when the session ends (ms); a hint | – |
-//! | `scribe:events:{tenant/conversation}` | channel: what became of turns | – |
+//! | `scribe:events:{tenant/conversation}` | channel: what becomes of turns, as [`LiveEvent`](crate::LiveEvent)s | – |
 //!
 //! The braces are literal: Redis Cluster hashes what is between them, so one conversation lies in one slot and one
 //! script can touch all its keys. One transition is one script in a file of its own under `scripts/`.
 //! Backlog and sessions lie in other slots, so they are a command of their own, sent after the queue's.
 
+mod channel;
 mod connection;
 mod outcomes;
 mod scripts;

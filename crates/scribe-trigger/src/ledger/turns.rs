@@ -11,6 +11,7 @@ use super::outcomes::{
 };
 use super::sessions::{decode_session, encode};
 use super::{CachedAsset, Keys, Ledger, LedgerError, SHARDS, backlog_key, sessions_key, shard};
+use crate::live::LiveEvent;
 
 impl Ledger {
     /// Stores a turn once and queues it; its sequence is Redis' to give.
@@ -183,11 +184,8 @@ impl Ledger {
             .asset
             .filter(|asset| self.caches(asset.json.len()))
             .map_or(("", ""), |asset| (asset.json.as_str(), asset.etag.as_str()));
-        let event = notice(
-            "processed",
-            &completion.trigger.message_id,
-            completion.asset.map(|asset| &*asset.etag),
-        );
+        let etag_now = completion.asset.map(|asset| &*asset.etag);
+        let event = LiveEvent::processed(&completion.trigger.message_id, etag_now);
         let mut call = self.scripts.complete.prepare_invoke();
         call.key(keys.active)
             .key(&keys.trigger)
@@ -201,7 +199,7 @@ impl Ledger {
             .arg(asset)
             .arg(u8::from(completion.late))
             .arg(keys.events)
-            .arg(event)
+            .arg(encode(&event)?)
             .arg(self.trigger_ttl.as_secs())
             .arg(self.session_ttl.as_secs());
         let (who, waiting, next): (String, String, String) =
@@ -272,7 +270,7 @@ impl Ledger {
             .arg(token)
             .arg(reason)
             .arg(keys.events)
-            .arg(notice("failed", &trigger.message_id, None))
+            .arg(encode(&LiveEvent::failed(&trigger.message_id))?)
             .arg(self.trigger_ttl.as_secs());
         let (outcome, next): (String, String) = call.invoke_async(&mut self.connection.clone()).await?;
         match outcome.as_str() {
@@ -454,11 +452,6 @@ pub(super) fn seq_of_score(score: f64) -> Seq {
 
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// What readers of a conversation's channel are told.
-fn notice(kind: &str, message_id: &MessageId, etag: Option<&str>) -> String {
-    serde_json::json!({ "type": kind, "messageId": message_id.as_str(), "etag": etag }).to_string()
 }
 
 /// Reads a trigger; an empty text is none.
