@@ -383,6 +383,7 @@ async fn only_the_holder_renews_releases_and_parks() {
         pause: std::time::Duration::from_secs(30),
         service_failure: true,
         reason: "the model is away",
+        usage: None,
     };
     assert!(!bench.ledger.release(&key, &release("other")).await.unwrap());
     assert!(matches!(

@@ -8,6 +8,7 @@ mod world;
 
 mod api;
 mod boundaries;
+mod cost;
 mod lambda_contract;
 mod ledger;
 mod live;

@@ -8,11 +8,15 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use scribe_core::{AssetId, MediaAsset};
 use scribe_engine::documents::Fetched;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::json::PathId;
+
+/// Where readers find what a document's turns have cost. It is theirs to read only.
+const USAGE: &str = "scribe_usage";
 
 #[derive(Serialize)]
 struct AssetAnswer {
@@ -37,8 +41,10 @@ pub(crate) async fn read(
         Fetched::Found(stored) if holds(held, &stored.etag) => Ok(not_modified(&stored.etag)),
         Fetched::Found(stored) => {
             let mut asset = stored.asset;
-            // What the scribe knows of a document is not part of it.
-            asset.scribe = None;
+            // What the scribe knows of a document is not part of it; readers are told what it has cost. Whatever
+            // stands there under this name came back from a reader.
+            let cost = asset.scribe.take().map(|state| state.cost).unwrap_or_default();
+            asset.metadata.other.insert(USAGE.into(), json!(cost));
             let mut response = Json(AssetAnswer { asset }).into_response();
             tag(&mut response, &stored.etag);
             Ok(response)

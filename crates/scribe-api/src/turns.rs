@@ -5,7 +5,7 @@ use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
 use scribe_core::turn::{ScribeTrigger, Seq, TriggerState, TurnTimes};
-use scribe_core::{ConversationId, ConversationKey, MessageId};
+use scribe_core::{ConversationId, ConversationKey, MessageId, Usage};
 use scribe_trigger::{Delivery, TurnRequest};
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,8 @@ struct TurnView {
     attempts: u32,
     reason: Option<String>,
     late: bool,
+    /// What it has cost so far, where that is known.
+    usage: Option<Usage>,
     times: TurnTimes,
 }
 
@@ -121,6 +123,7 @@ impl TurnView {
             attempts: trigger.attempts,
             reason: trigger.reason,
             late: trigger.late,
+            usage: trigger.usage,
             times: trigger.times,
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::blocks::{Manifest, PLACEHOLDER, escape_inline};
+use crate::cost::Cost;
 use crate::edits::{Suggestions, Tally};
 use crate::ids::{AssetId, ConversationId};
 use crate::record::Record;
@@ -101,6 +102,9 @@ pub struct ScribeState {
     /// What became of the edits of all turns.
     #[serde(default, skip_serializing_if = "Tally::is_empty")]
     pub outcomes: Tally,
+    /// What the turns in it have cost.
+    #[serde(default, skip_serializing_if = "Cost::is_nothing")]
+    pub cost: Cost,
 }
 
 /// What a new document is made of.

@@ -2,6 +2,7 @@
 
 pub mod asset;
 pub mod blocks;
+pub mod cost;
 pub mod edits;
 pub mod ids;
 pub mod live;
@@ -13,6 +14,7 @@ pub mod turn;
 mod words;
 
 pub use asset::{MediaAsset, Metadata, SCRIBE_SCHEMA, ScribeState};
+pub use cost::{Cost, Tokens, Usage};
 pub use ids::{AssetId, ConversationId, ConversationKey, IdError, MessageId, TenantId, UserId};
 pub use record::{Record, Standing};
 pub use session::ActiveScribeSession;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cost::Usage;
 use crate::ids::{ConversationId, ConversationKey, MessageId};
 
 /// The most bytes that a turn's two texts may have together; more is refused when the turn is recorded.
@@ -155,6 +156,9 @@ pub struct ScribeTrigger {
     /// brings them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub text_lost: bool,
+    /// What it has cost so far; none where no model was asked, or Redis forgot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
     /// When it was recorded, claimed last, and finished: milliseconds since 1970.
     #[serde(default)]
     pub times: TurnTimes,
@@ -209,6 +213,7 @@ impl ScribeTrigger {
             late: false,
             waiting: false,
             text_lost: false,
+            usage: None,
             times: TurnTimes::default(),
         }
     }

@@ -90,6 +90,7 @@ async fn everything(ledger: &Ledger, key: &ConversationKey) {
         pause: Duration::from_millis(1),
         service_failure: true,
         reason: "the model is away",
+        usage: None,
     };
     assert!(ledger.release(key, &release).await.unwrap());
     let claimed = claim(ledger, key, &first, "b").await;

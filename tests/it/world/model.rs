@@ -44,6 +44,8 @@ pub(crate) enum Dictated {
     Say(String),
     /// It stops, and this is why.
     Stop(&'static str),
+    /// It stops by itself and does not say what that cost.
+    StopUnmetered,
     /// It tells an error in the middle of its answer.
     Fail,
 }
@@ -238,6 +240,10 @@ fn dictated(mut dictation: UnboundedReceiver<Dictated>) -> Response {
         }
         dictation.poll_recv(context).map(|next| {
             let data = match next {
+                Some(Dictated::StopUnmetered) => {
+                    whole = true;
+                    format!("{}\n\ndata: [DONE]", chunk(&json!({}), Some("stop")))
+                }
                 Some(Dictated::Say(text)) => chunk(&json!({ "content": text }), None).to_string(),
                 Some(Dictated::Stop(reason)) => {
                     whole = true;
@@ -267,7 +273,8 @@ fn chunk(delta: &Value, finish: Option<&str>) -> Value {
 
 /// What each answer costs.
 fn usage() -> Value {
-    json!({ "id": "c", "choices": [], "usage": { "prompt_tokens": 10, "completion_tokens": 5 } })
+    json!({ "id": "c", "choices": [], "usage": { "prompt_tokens": 10, "completion_tokens": 5,
+        "prompt_tokens_details": { "cached_tokens": 4 } } })
 }
 
 fn stream(text: &str, finish_reason: &str) -> Response {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use scribe_core::{
-    AssetId, ConversationKey, MediaAsset, MessageId, SCRIBE_SCHEMA, ScribeState, TenantId, UserId,
+    AssetId, ConversationKey, MediaAsset, MessageId, SCRIBE_SCHEMA, ScribeState, TenantId, Usage, UserId,
 };
 
 use scribe_trigger::aws;
@@ -22,6 +22,10 @@ pub enum Author {
         conversation: ConversationKey,
         /// Its id.
         message_id: MessageId,
+        /// What it has cost.
+        usage: Usage,
+        /// Which model answered.
+        model: String,
     },
     /// A person.
     Person(UserId),
@@ -29,18 +33,43 @@ pub enum Author {
 
 impl Author {
     pub(super) fn metadata(&self) -> HashMap<String, String> {
-        let (kind, name) = match self {
+        let entry = |name: &str, value: String| (format!("scribe-{name}"), value);
+        match self {
             Self::Turn {
                 conversation,
                 message_id,
-            } => ("turn", format!("{}/{message_id}", conversation.conversation)),
-            Self::Person(user) => ("person", user.to_string()),
-        };
-        HashMap::from([
-            ("scribe-author".into(), kind.into()),
-            (format!("scribe-{kind}"), name),
-        ])
+                usage,
+                model,
+            } => {
+                let turn = format!("{}/{message_id}", conversation.conversation);
+                let mut metadata = HashMap::from([entry("author", "turn".into()), entry("turn", turn)]);
+                if !usage.is_nothing() {
+                    metadata.extend([
+                        entry("model", header_value(model)),
+                        entry("model-calls", usage.calls.to_string()),
+                        entry("metered-calls", usage.metered.to_string()),
+                    ]);
+                }
+                if let Some(tokens) = usage.tokens {
+                    metadata.extend([
+                        entry("prompt-tokens", tokens.prompt.to_string()),
+                        entry("cached-tokens", tokens.cached.to_string()),
+                        entry("output-tokens", tokens.output.to_string()),
+                    ]);
+                }
+                metadata
+            }
+            Self::Person(user) => HashMap::from([
+                entry("author", "person".into()),
+                entry("person", user.to_string()),
+            ]),
+        }
     }
+}
+
+/// A model's name as a header can carry it: the server chose it.
+fn header_value(name: &str) -> String {
+    name.chars().filter(char::is_ascii_graphic).take(100).collect()
 }
 
 /// An asset as it stands in S3.

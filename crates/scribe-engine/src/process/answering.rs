@@ -10,6 +10,7 @@ use scribe_core::turn::Turn;
 use tokio::time::Instant;
 
 use super::Engine;
+use super::spent::Spent;
 
 /// With less time than this until the model's deadline nothing is mended any more.
 const LEAST_TIME: Duration = Duration::from_secs(2);
@@ -24,6 +25,17 @@ pub(super) struct Answered {
     pub(super) woven: Option<Woven>,
 }
 
+/// What asking once more takes. Readers do not see that answer while it is written: they see the first one until the
+/// turn is in the document.
+pub(super) struct Again<'a> {
+    /// The first question.
+    pub(super) question: &'a Prompt,
+    /// The model's deadline.
+    pub(super) until: Instant,
+    /// Where the call is added to.
+    pub(super) spent: &'a Spent,
+}
+
 impl Engine {
     /// Checks an answer against the document that the model saw, and lets the model mend what does not hold.
     ///
@@ -34,9 +46,13 @@ impl Engine {
         bounds: Bounds,
         document: &Document,
         turn: &Turn,
-        question: &Prompt,
-        until: Instant,
+        again: Again<'_>,
     ) -> Answered {
+        let Again {
+            question,
+            until,
+            mut spent,
+        } = again;
         let weaving = Weaving {
             document,
             seen: document,
@@ -70,7 +86,8 @@ impl Engine {
         let second = if until.saturating_duration_since(Instant::now()) < LEAST_TIME {
             Err("no time is left".to_owned())
         } else {
-            match self.narrator.ask(&repair(question, &refused), until).await {
+            let question = repair(question, &refused);
+            match self.narrator.ask_aloud(&question, until, &mut spent).await {
                 Ok(completion) => Answer::parse(&completion.text).map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             }

@@ -12,11 +12,13 @@ use scribe_trigger::TurnEvent;
 use scribe_trigger::ledger::{CachedAsset, Registration};
 use tokio::time::Instant;
 
+use super::answering::Again;
 use super::commit::Committed;
 use super::failure::AttemptError;
 use super::lease::Lease;
 use super::live::Live;
 use super::settle::Own;
+use super::spent::Spent;
 use super::{Engine, Outcome, TurnFailure};
 use crate::documents::{Fetched, StoredAsset};
 use crate::lost;
@@ -45,6 +47,7 @@ pub(super) struct Claimant<'a> {
     pub(super) cached: Option<CachedAsset>,
     pub(super) lease: Lease,
     pub(super) live: Live,
+    pub(super) spent: Spent,
     pub(super) deadline: Instant,
 }
 
@@ -60,13 +63,17 @@ impl Claimant<'_> {
     /// The listener of an answer that readers may see while it is written, to the document with this ETag.
     pub(super) fn aloud(&self, etag: &str) -> Aloud<'_> {
         self.live.listen(etag);
-        Aloud { live: &self.live }
+        Aloud {
+            live: &self.live,
+            spent: &self.spent,
+        }
     }
 }
 
 /// Passes on to the readers what the model writes.
 pub(super) struct Aloud<'a> {
     live: &'a Live,
+    spent: &'a Spent,
 }
 
 impl Listener for Aloud<'_> {
@@ -74,8 +81,9 @@ impl Listener for Aloud<'_> {
         self.live.hear(piece);
     }
 
-    fn ended(&mut self, _: Call) {
+    fn ended(&mut self, call: Call) {
         self.live.over();
+        self.spent.add(call);
     }
 }
 
@@ -110,6 +118,7 @@ impl Engine {
             cached: given.asset,
             lease,
             live,
+            spent: Spent::default(),
             deadline,
         };
         let result = match lost {
@@ -123,6 +132,7 @@ impl Engine {
         };
         claimant.lease.stop().await;
         claimant.live.stop().await;
+        claimant.account();
         match result {
             Ok(committed) => {
                 own.saw(event, &claimant.trigger.message_id);
@@ -176,8 +186,13 @@ impl Engine {
         if written.is_err() {
             self.documents.put_turn(&transcript).await?;
         }
+        let again = Again {
+            question: &question,
+            until,
+            spent: &claimant.spent,
+        };
         let answered = self
-            .mend(answer, Bounds::default(), &document, &turn, &question, until)
+            .mend(answer, Bounds::default(), &document, &turn, again)
             .await;
         self.commit(claimant, stored, state, &document, answered).await
     }

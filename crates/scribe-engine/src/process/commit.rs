@@ -59,13 +59,21 @@ impl Engine {
         let author = Author::Turn {
             conversation: key.clone(),
             message_id: trigger.message_id.clone(),
+            usage: claimant.usage(),
+            model: claimant
+                .answering_model()
+                .unwrap_or_else(|| self.config.narrator.model.clone()),
         };
         for _ in 0..CONFLICTS {
             let woven = match answered.woven.take() {
                 Some(woven) => woven,
                 None => woven(&stored.asset, &state, seen, &answered, &turn)?,
             };
-            let asset = woven_asset(&stored.asset, &state, woven, &answered.taken_back, &turn);
+            let mut asset = woven_asset(&stored.asset, &state, woven, &answered.taken_back, &turn);
+            // Onto the cost of the version that is replaced, whichever it is: a conflict does not count it twice.
+            if let Some(state) = &mut asset.scribe {
+                state.cost.add(claimant.usage());
+            }
             let (written, json) = self
                 .documents
                 .replace_asset(&key.tenant, &asset, &stored.etag, &author)

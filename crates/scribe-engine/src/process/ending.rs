@@ -138,6 +138,7 @@ impl Engine {
             pause,
             service_failure,
             reason: &reason,
+            usage: trigger.usage,
         };
         if let Err(error) = self.ledger.release(&claimant.key, &release).await {
             tracing::warn!(

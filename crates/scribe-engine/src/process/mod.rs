@@ -13,6 +13,7 @@ mod lease;
 mod live;
 mod revive;
 mod settle;
+mod spent;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use scribe_core::turn::{ScribeTrigger, Seq, TriggerState};
-use scribe_core::{ActiveScribeSession, AssetId, MessageId};
+use scribe_core::{ActiveScribeSession, AssetId, MessageId, Usage};
 
 use super::CachedAsset;
 
@@ -142,6 +142,8 @@ pub struct Release<'a> {
     pub service_failure: bool,
     /// Why, for people to read.
     pub reason: &'a str,
+    /// What the turn has cost so far, this attempt and those before it.
+    pub usage: Option<Usage>,
 }
 
 /// What parking did.

@@ -245,7 +245,15 @@ impl Ledger {
             .arg(millis(release.pause).max(1))
             .arg(u8::from(release.service_failure))
             .arg(release.reason)
-            .arg(self.trigger_ttl.as_secs());
+            .arg(self.trigger_ttl.as_secs())
+            .arg(
+                release
+                    .usage
+                    .as_ref()
+                    .map(encode)
+                    .transpose()?
+                    .unwrap_or_default(),
+            );
         Ok(call.invoke_async(&mut self.connection.clone()).await?)
     }
 

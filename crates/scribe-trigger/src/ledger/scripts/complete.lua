@@ -14,6 +14,8 @@ if trigger.textLost and not given.textLost then
   trigger = given
 end
 local waiting = trigger.waiting and '1' or '0'
+-- The first who states the fact knows what the document counts.
+if given.usage and not trigger.processed then trigger.usage = given.usage end
 trigger.processed = true
 trigger.state = 'processed'
 trigger.reason = nil

@@ -18,6 +18,7 @@ if given.textLost and not trigger.textLost then
 end
 trigger.state = 'failed'
 trigger.reason = ARGV[3]
+trigger.usage = given.usage or trigger.usage
 trigger.waiting = true
 trigger.times = trigger.times or {}
 trigger.times.finished = now_ms()
