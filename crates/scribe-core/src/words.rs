@@ -4,29 +4,48 @@
 //! them too.
 
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hasher as _};
 
 /// The words of a text in lower case, in order, with repetitions.
 pub(crate) fn words(text: &str) -> Vec<String> {
     slices(text).map(str::to_lowercase).collect()
 }
 
-/// The hashes of the words that tell something. Short words are in every text; in scripts without spaces every pair
-/// of characters counts.
-pub(crate) fn telling(text: &str) -> BTreeSet<u64> {
-    slices(text)
-        .filter(|word| !word.is_ascii() || word.len() >= 4)
-        .map(hash)
-        .collect()
+/// The hashes of the words that tell something, in order. Short words are in every text, short numbers are not; in
+/// scripts without spaces every pair of characters counts.
+pub(crate) fn telling(text: &str) -> impl Iterator<Item = u64> {
+    let tells = |word: &&str| match word.len() {
+        0 | 1 => false,
+        2 | 3 => word.bytes().any(|byte| !byte.is_ascii_alphabetic()),
+        _ => true,
+    };
+    slices(text).filter(tells).map(hash)
 }
 
-/// The hash of a word, whatever its case.
+/// The hash of a word, whatever its case. Whole documents are hashed for every turn, so it is a plain one.
 fn hash(word: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for c in word.chars().flat_map(char::to_lowercase) {
-        hasher.write_u32(u32::from(c));
+    let mut hash = Hash::default();
+    for c in word.chars() {
+        if c.is_ascii() {
+            hash.add(c.to_ascii_lowercase());
+        } else {
+            c.to_lowercase().for_each(|c| hash.add(c));
+        }
     }
-    hasher.finish()
+    hash.finish()
+}
+
+/// A hash of characters in order.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Hash(u64);
+
+impl Hash {
+    pub(crate) fn add(&mut self, c: char) {
+        self.0 = (self.0.rotate_left(5) ^ u64::from(u32::from(c))).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    pub(crate) fn finish(self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
 }
 
 /// The words of a text as they stand there.

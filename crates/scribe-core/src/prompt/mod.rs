@@ -9,8 +9,10 @@
 //! The prompt never grows past its budget, whatever the document and the turn are: see [`PromptBudget`].
 
 mod lines;
+mod related;
 mod repair;
 mod selection;
+mod sieve;
 
 use serde_json::Value;
 
@@ -22,6 +24,7 @@ use crate::turn::Turn;
 pub use repair::repair;
 
 use lines::{clipped, json_string, tokens};
+use related::Wanted;
 use selection::Selection;
 
 /// The universe that documents belong to, where the configuration names no other.
@@ -39,6 +42,10 @@ pub const DOCUMENT_END: &str = "DOCUMENT>>>";
 pub const OUTLINE_BEGIN: &str = "<<<OUTLINE";
 /// The line behind the headings.
 pub const OUTLINE_END: &str = "OUTLINE>>>";
+/// The line before the earlier blocks that the turn may be about, where a document is not shown whole.
+pub const RELATED_BEGIN: &str = "<<<RELATED";
+/// The line behind those blocks.
+pub const RELATED_END: &str = "RELATED>>>";
 
 const RULES: &str = include_str!("rules.md");
 
@@ -142,9 +149,14 @@ pub fn prompt(input: &PromptInput<'_>) -> Prompt {
     let turn = turn_text(input);
     let title = format!("{{\"title\":{}}}", json_string(&clipped(input.title, 400)));
     // 60: the fixed lines between the parts.
-    let fixed = tokens(&rules) + tokens(&schema.to_string()) + tokens(&turn) + tokens(&title) + 60;
-    let room = input.budget.prompt_tokens.saturating_sub(fixed);
-    let document = Selection::of(input.document, input.turn, room).text(&title);
+    let fixed = tokens(&rules) + tokens(&schema.to_string()) + tokens(&title) + 60;
+    let kept = kept_for_turn(input, tokens(&turn));
+    let room = input.budget.prompt_tokens.saturating_sub(fixed + kept);
+    let wanted = Wanted {
+        said: &turn,
+        quoted: &[],
+    };
+    let document = Selection::of(input.document, &wanted, room, kept - tokens(&turn)).text(&title);
     let content = format!("{document}\n{turn}\nAnswer with the edits for this turn as JSON.");
     Prompt {
         messages: vec![
@@ -169,6 +181,14 @@ fn style_text(style: Style) -> &'static str {
         Style::Factual => include_str!("style_factual.md"),
         Style::Conversational => include_str!("style_conversational.md"),
     }
+}
+
+/// How much of the prompt is kept free for a turn. In few and large steps: what is shown of a document depends on the
+/// room that is left for it, and must not change because one turn is a little longer than the other.
+fn kept_for_turn(input: &PromptInput<'_>, turn: usize) -> usize {
+    let most = input.budget.turn_tokens;
+    let steps = [most / 4, most / 2, most];
+    steps.into_iter().find(|&step| turn <= step).unwrap_or(turn)
 }
 
 /// The turn between its marks. Of a long one the beginning and the end are shown; where only one of the two texts

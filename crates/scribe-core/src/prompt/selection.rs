@@ -1,21 +1,23 @@
 //! Which blocks of a document the model sees.
 //!
-//! All of them, as long as they fit. Past that: the headings as an outline, the last blocks, and of the others
-//! those that share the rarest words with the turn. The parts that change least come first. The last blocks begin
-//! at a multiple of [`STEP`], so that the beginning of the prompt stays the same for several turns.
+//! All of them, as long as they fit. Past that, in this order:
+//!
+//! 1. The outline: headings that stand before the window.
+//! 2. The window: the last blocks, to the end of the document.
+//! 3. The related blocks: earlier ones that the turn speaks of ([`related`]).
+//!
+//! What comes first changes least, because a provider's prompt cache serves only what is the same from the first byte
+//! on. A document that grows at its end changes nothing in front of its new blocks: the window stays where it begins
+//! (see [`Tail`]) until its first block no longer fits, then moves on by about half of its length.
 
 use std::collections::BTreeMap;
 
 use crate::blocks::{Author, Block, Document, Kind};
 use crate::edits::is_separator;
-use crate::turn::Turn;
-use crate::words::telling;
 
 use super::lines::{clipped, json_string, tokens};
-use super::{DOCUMENT_BEGIN, DOCUMENT_END, OUTLINE_BEGIN, OUTLINE_END};
-
-/// In steps of how many blocks the last blocks move on.
-const STEP: usize = 8;
+use super::related::{Wanted, ranked};
+use super::{DOCUMENT_BEGIN, DOCUMENT_END, OUTLINE_BEGIN, OUTLINE_END, RELATED_BEGIN, RELATED_END};
 
 /// How many digits of a hash are shown: enough to tell that the model read this text.
 const SHOWN_DIGITS: usize = 8;
@@ -25,17 +27,17 @@ const SHOWN_DIGITS: usize = 8;
 pub(super) struct Selection {
     /// Whether `blocks` are all there are.
     whole: bool,
-    /// The headings, where not everything is shown.
+    /// Headings before the window, where not everything is shown.
     outline: Vec<String>,
     /// The last blocks, or all of them.
     blocks: Vec<String>,
-    /// Earlier blocks that share words with the turn.
+    /// Earlier blocks that the turn speaks of.
     related: Vec<String>,
 }
 
 impl Selection {
-    /// Chooses what fits into so many tokens.
-    pub(super) fn of(document: &Document, turn: &Turn, room: usize) -> Self {
+    /// Chooses what fits into so many tokens. `spare` is what the turn leaves of the room that is kept for it.
+    pub(super) fn of(document: &Document, wanted: &Wanted<'_>, room: usize, spare: usize) -> Self {
         let shown: Vec<&Block> = document
             .blocks()
             .filter(|block| is_shown(document, block))
@@ -58,15 +60,25 @@ impl Selection {
         // 90: the lines between the parts, which a document that fits does not have.
         let room = room.saturating_sub(90);
         // As many bytes as there are tokens: no block takes more than a quarter of the room.
-        let lines: Vec<String> = shown.iter().map(|block| line(document, block, room)).collect();
-        let (outline, spent) = outline(&shown, &lines, room / 4);
-        let (start, recent) = recent(&lines, (room - spent) * 3 / 5);
-        let related = related(document, &shown[..start], &lines, turn, room - spent - recent);
+        let line = |block: &Block| line(document, block, room);
+        let window = Tail::of(&shown, room * 13 / 16, line);
+        let before = &shown[..window.start];
+        let (outline, spent) = outline(before, room / 8, line);
+        let mut left = (room - window.cost - spent + spare).min(room / 4);
+        let mut related = BTreeMap::new();
+        for at in ranked(document, &shown, before.len(), wanted) {
+            let line = line(shown[at]);
+            // One that is not whole cannot be replaced, and takes the room of one that can.
+            if cost(&line) <= left && shown[at].span().len() <= left * 4 {
+                left -= cost(&line);
+                related.insert(at, line);
+            }
+        }
         Self {
             whole: false,
             outline,
-            blocks: lines[start..].to_vec(),
-            related,
+            blocks: window.lines,
+            related: related.into_values().collect(),
         }
     }
 
@@ -85,27 +97,21 @@ impl Selection {
         blocks.extend(self.blocks.iter().cloned());
         if self.whole {
             part("The document:", DOCUMENT_BEGIN, &blocks, DOCUMENT_END);
-        } else {
-            part(
-                "The document is long. Its headings:",
-                OUTLINE_BEGIN,
-                &self.outline,
-                OUTLINE_END,
-            );
-            part("Its last blocks:", DOCUMENT_BEGIN, &blocks, DOCUMENT_END);
-            part(
-                "Earlier blocks that share words with the turn:",
-                "<<<RELATED",
-                &self.related,
-                "RELATED>>>",
-            );
+            return text;
+        }
+        let headings = "The document is long. Headings of its earlier parts:";
+        part(headings, OUTLINE_BEGIN, &self.outline, OUTLINE_END);
+        part("Its last blocks:", DOCUMENT_BEGIN, &blocks, DOCUMENT_END);
+        if !self.related.is_empty() {
+            let related = "Earlier blocks that the turn may be about:";
+            part(related, RELATED_BEGIN, &self.related, RELATED_END);
         }
         text
     }
 }
 
 /// The placeholder and the comments between lists are nothing to write about.
-fn is_shown(document: &Document, block: &Block) -> bool {
+pub(super) fn is_shown(document: &Document, block: &Block) -> bool {
     !is_separator(document, block) && !document.is_placeholder(block)
 }
 
@@ -136,102 +142,88 @@ fn cost(line: &str) -> usize {
     tokens(line) + 1
 }
 
-/// The headings that fit: the first one, which is the title, and the last ones.
-fn outline(shown: &[&Block], lines: &[String], room: usize) -> (Vec<String>, usize) {
-    let headings: Vec<&String> = shown
-        .iter()
-        .zip(lines)
-        .filter(|(block, _)| matches!(block.kind(), Kind::Heading(_)))
-        .map(|(_, line)| line)
-        .collect();
-    let Some((first, others)) = headings.split_first() else {
-        return (Vec::new(), 0);
-    };
-    let mut spent = 0;
-    let mut fits = |line: &&&String| {
-        let enough = spent + cost(line) <= room;
-        spent += if enough { cost(line) } else { 0 };
-        enough
-    };
-    let mut chosen: Vec<String> = Some(first)
-        .filter(&mut fits)
-        .map(|&line| line.clone())
-        .into_iter()
-        .collect();
-    let title = chosen.len();
-    chosen.extend(
-        others
-            .iter()
-            .rev()
-            .take_while(&mut fits)
-            .map(|&line| line.clone()),
-    );
-    chosen[title..].reverse();
-    (chosen, spent)
+/// The last blocks that fit, from a beginning that stays.
+///
+/// Nothing is remembered from turn to turn, so the beginning has to be found again from the document alone. Of the
+/// blocks in the first half of what fits, it is the one with the roundest id. Ids rise as blocks are
+/// written, so a rounder one comes along as seldom as the next multiple of a power of two.
+struct Tail {
+    /// Where they begin.
+    start: usize,
+    lines: Vec<String>,
+    cost: usize,
 }
 
-/// Where the last blocks begin that fit, and what they cost.
-fn recent(lines: &[String], room: usize) -> (usize, usize) {
-    let mut spent = 0;
-    let fit = lines
-        .iter()
-        .rev()
-        .take_while(|line| {
-            spent += cost(line);
-            spent <= room
-        })
-        .count();
-    let first = lines.len() - fit;
-    let stepped = first.next_multiple_of(STEP);
-    let start = if stepped < lines.len() { stepped } else { first };
-    (start, lines[start..].iter().map(|line| cost(line)).sum())
-}
-
-/// Of the earlier blocks those that share most with the turn, in the document's order. A word counts the more the
-/// fewer blocks have it.
-fn related(
-    document: &Document,
-    earlier: &[&Block],
-    lines: &[String],
-    turn: &Turn,
-    room: usize,
-) -> Vec<String> {
-    let said = telling(&format!("{}\n{}", turn.user_message, turn.assistant_response));
-    let shared: Vec<Vec<u64>> = earlier
-        .iter()
-        .map(|block| {
-            telling(document.text(block))
-                .intersection(&said)
-                .copied()
-                .collect()
-        })
-        .collect();
-    let mut holders: BTreeMap<u64, u32> = BTreeMap::new();
-    for &word in shared.iter().flatten() {
-        *holders.entry(word).or_default() += 1;
-    }
-    let worth = |words: &Vec<u64>| {
-        words
-            .iter()
-            .map(|word| 1.0 / f64::from(holders[word]))
-            .sum::<f64>()
-    };
-    let mut ranked: Vec<(f64, usize)> = shared
-        .iter()
-        .map(worth)
-        .zip(0..)
-        .filter(|&(worth, _)| worth > 0.0)
-        .collect();
-    ranked.sort_by(|(a, at_a), (b, at_b)| b.total_cmp(a).then(at_b.cmp(at_a)));
-
-    let mut spent = 0;
-    let mut chosen: Vec<usize> = Vec::new();
-    for (_, at) in ranked {
-        if spent + cost(&lines[at]) <= room {
-            spent += cost(&lines[at]);
-            chosen.push(at);
+impl Tail {
+    fn of(blocks: &[&Block], room: usize, line: impl Fn(&Block) -> String) -> Self {
+        // The lines that fit, the last one first, each with what it and those behind it cost.
+        let mut fitting: Vec<(String, usize)> = Vec::new();
+        let mut spent = 0;
+        for block in blocks.iter().rev() {
+            let line = line(block);
+            spent += cost(&line);
+            if spent > room {
+                break;
+            }
+            fitting.push((line, spent));
+        }
+        let starts = fitting.iter().enumerate();
+        let in_first_half = starts.filter(|&(at, &(_, cost))| cost >= room / 2 || at + 1 == fitting.len());
+        let roundest = in_first_half
+            .map(|(at, _)| at + 1)
+            .max_by_key(|kept| (roundness(blocks[blocks.len() - kept].id()), *kept));
+        let kept = match roundest {
+            Some(kept) if fitting.len() < blocks.len() => kept,
+            _ => fitting.len(),
+        };
+        fitting.truncate(kept);
+        Self {
+            start: blocks.len() - kept,
+            cost: fitting.last().map_or(0, |&(_, cost)| cost),
+            lines: fitting.into_iter().rev().map(|(line, _)| line).collect(),
         }
     }
-    chosen.sort_unstable();
-    chosen.into_iter().map(|at| lines[at].clone()).collect()
+}
+
+/// By how high a power of two an id's number can be divided. Ids of blocks that were found and not written come after
+/// all others: they are taken from a hash, and a person may change the block at any time.
+fn roundness(id: &str) -> (bool, u32) {
+    if let Some(number) = id.strip_prefix('b').and_then(|number| number.parse::<u64>().ok()) {
+        return (true, number.trailing_zeros());
+    }
+    let digits = id
+        .get(1..7)
+        .and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    (false, digits.map_or(0, u32::trailing_zeros))
+}
+
+/// The headings that fit: the first one, which is the title, and the last ones.
+fn outline(before: &[&Block], room: usize, line: impl Fn(&Block) -> String) -> (Vec<String>, usize) {
+    let is_heading = |block: &&&Block| matches!(block.kind(), Kind::Heading(_));
+    let headings: Vec<&Block> = before.iter().filter(is_heading).copied().collect();
+    let Some((title, others)) = headings.split_first() else {
+        return (Vec::new(), 0);
+    };
+    let title = line(title);
+    let spent = cost(&title);
+    if spent > room {
+        return (Vec::new(), 0);
+    }
+    let mut tail = Tail::of(others, room - spent, line);
+    tail.lines.insert(0, title);
+    (tail.lines, spent + tail.cost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_ids_come_before_others_and_a_persons_last() {
+        let ids = ["b1024", "b96", "b12", "b7", "p000400", "p000001", "ü"];
+        for pair in ids.windows(2) {
+            assert!(roundness(pair[0]) >= roundness(pair[1]), "{pair:?}");
+        }
+        assert!(roundness("b7") > roundness("p000400"));
+    }
 }

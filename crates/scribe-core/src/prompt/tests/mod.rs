@@ -1,3 +1,7 @@
+mod prefix;
+mod related;
+mod world;
+
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -53,6 +57,15 @@ fn between<'a>(prompt: &'a Prompt, begin: &str, end: &str) -> Vec<Value> {
         .iter()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
+}
+
+/// The earlier blocks that are shown for the turn.
+fn related(prompt: &Prompt) -> Vec<Value> {
+    if prompt.messages[1].content.contains(RELATED_BEGIN) {
+        between(prompt, RELATED_BEGIN, RELATED_END)
+    } else {
+        Vec::new()
+    }
 }
 
 /// A document of so many paragraphs, a section every ten.
@@ -129,40 +142,17 @@ fn a_turn_cannot_leave_its_marks() {
 }
 
 #[test]
-fn the_beginning_stays_as_the_document_grows() {
-    let common = |before: &str, after: &str| {
-        let (before, after) = (document(before), document(after));
-        let before = built(&before, &turn("first words", "of one turn")).messages[1]
-            .content
-            .clone();
-        let after = built(&after, &turn("other words", "of the next")).messages[1]
-            .content
-            .clone();
-        let shared = before
-            .bytes()
-            .zip(after.bytes())
-            .take_while(|(a, b)| a == b)
-            .count();
-        (shared, before.find(DOCUMENT_END).unwrap())
-    };
-    let (shared, blocks) = common(&long(20), &format!("{}\nOne more.\n", long(20)));
-    assert!(shared >= blocks, "{shared} of {blocks}");
-    // Past the budget the last blocks move on, but not with every turn; nor does a heading come with each.
-    let kept = (300..340).filter(|&count| {
-        let (shared, blocks) = common(&long(count), &long(count + 1));
-        shared >= blocks
-    });
-    assert!(kept.count() >= 30);
-}
-
-#[test]
 fn past_the_budget_it_shows_what_matters() {
     let document = document(&long(2_000));
     let prompt = built(&document, &turn("What about word77 again?", "It is there."));
     assert!(size(&prompt) <= 6_000, "{}", size(&prompt));
-    let outline = between(&prompt, "<<<OUTLINE", "OUTLINE>>>");
+    let outline = between(&prompt, OUTLINE_BEGIN, OUTLINE_END);
     assert_eq!(outline[0]["text"], "# Emon");
-    assert_eq!(outline.last().unwrap()["text"], "## Chapter 1990");
+    // The outline ends where the window begins: with the heading of the section that it begins in.
+    let window = between(&prompt, DOCUMENT_BEGIN, DOCUMENT_END)[1]["id"].clone();
+    let headings = document.blocks().take_while(|block| window != *block.id());
+    let above = headings.filter(|block| matches!(block.kind(), crate::blocks::Kind::Heading(_)));
+    assert_eq!(outline.last().unwrap()["id"], *above.last().unwrap().id());
     let last = between(&prompt, DOCUMENT_BEGIN, DOCUMENT_END);
     assert!(
         last.len() > 20
@@ -171,7 +161,7 @@ fn past_the_budget_it_shows_what_matters() {
                 .unwrap()
                 .starts_with("Paragraph 1999 ")
     );
-    let related = between(&prompt, "<<<RELATED", "RELATED>>>");
+    let related = related(&prompt);
     assert!(
         related
             .iter()
