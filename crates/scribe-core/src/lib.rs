@@ -2,6 +2,7 @@
 
 pub mod asset;
 pub mod blocks;
+pub mod catch_up;
 pub mod cost;
 pub mod edits;
 pub mod ids;
@@ -14,6 +15,7 @@ pub mod turn;
 mod words;
 
 pub use asset::{MediaAsset, Metadata, SCRIBE_SCHEMA, ScribeState};
+pub use catch_up::{Earlier, Speaker};
 pub use cost::{Cost, Tokens, Usage};
 pub use ids::{AssetId, ConversationId, ConversationKey, IdError, MessageId, TenantId, UserId};
 pub use record::{Record, Standing};

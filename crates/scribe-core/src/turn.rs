@@ -5,9 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::Usage;
+use crate::catch_up::Earlier;
 use crate::ids::{ConversationId, ConversationKey, MessageId};
 
-/// The most bytes that a turn's two texts may have together; more is refused when the turn is recorded.
+/// The most bytes that a turn's texts may have together; more is refused when the turn is recorded.
 pub const MAX_TURN_BYTES: usize = 256 * 1024;
 
 /// When a turn was recorded, in microseconds since 1970 by Redis' clock, made strictly rising within a
@@ -42,6 +43,8 @@ pub struct Turn {
     pub message_id: MessageId,
     /// Its place in the conversation.
     pub seq: Seq,
+    /// What was said before, where no turn brought it: a start in the middle of a conversation. Mostly nothing.
+    pub earlier: Vec<Earlier>,
     /// What the person said.
     pub user_message: String,
     /// What the assistant answered.
@@ -61,16 +64,14 @@ impl fmt::Debug for Turn {
     }
 }
 
-/// Why two texts are not a turn.
+/// Why texts are not a turn.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TurnError {
     /// Both texts are empty or white space.
     #[error("userMessage and assistantResponse are both empty")]
     Empty,
     /// The texts are larger than [`MAX_TURN_BYTES`].
-    #[error(
-        "userMessage and assistantResponse have {bytes} bytes together, at most {MAX_TURN_BYTES} are taken"
-    )]
+    #[error("the turn's texts have {bytes} bytes together, at most {MAX_TURN_BYTES} are taken")]
     TooLarge {
         /// How large they are together, in bytes.
         bytes: usize,
@@ -84,12 +85,23 @@ impl Turn {
         format!("{}/{}", self.conversation.conversation, self.message_id)
     }
 
+    /// All that was said in it, in order.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let earlier = self.earlier.iter().map(|message| message.content.as_str());
+        earlier.chain([self.user_message.as_str(), self.assistant_response.as_str()])
+    }
+
     /// Checks the texts before anything is stored.
     ///
     /// # Errors
     /// [`TurnError`] if there is nothing to write down, or too much.
-    pub fn check_texts(user_message: &str, assistant_response: &str) -> Result<(), TurnError> {
-        let bytes = user_message.len() + assistant_response.len();
+    pub fn check_texts(
+        earlier: &[Earlier],
+        user_message: &str,
+        assistant_response: &str,
+    ) -> Result<(), TurnError> {
+        let before: usize = earlier.iter().map(|message| message.content.len()).sum();
+        let bytes = before + user_message.len() + assistant_response.len();
         if bytes > MAX_TURN_BYTES {
             return Err(TurnError::TooLarge { bytes });
         }
@@ -122,6 +134,9 @@ pub struct ScribeTrigger {
     pub conversation_id: ConversationId,
     /// Its id in the conversation.
     pub message_id: MessageId,
+    /// What was said before. Never written empty: Lua's JSON library would make an object of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Earlier>,
     /// What the person said.
     pub user_message: String,
     /// What the assistant answered.
@@ -200,6 +215,7 @@ impl ScribeTrigger {
         Self {
             conversation_id: turn.conversation.conversation.clone(),
             message_id: turn.message_id.clone(),
+            earlier: turn.earlier.clone(),
             user_message: turn.user_message.clone(),
             assistant_response: turn.assistant_response.clone(),
             timestamp: turn.timestamp.clone(),
@@ -225,6 +241,7 @@ impl ScribeTrigger {
             conversation: conversation.clone(),
             message_id: self.message_id.clone(),
             seq: self.seq,
+            earlier: self.earlier.clone(),
             user_message: self.user_message.clone(),
             assistant_response: self.assistant_response.clone(),
             timestamp: self.timestamp.clone(),
@@ -235,19 +252,27 @@ impl ScribeTrigger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catch_up::Speaker;
+
+    fn earlier(content: &str) -> Earlier {
+        Earlier {
+            role: Speaker::User,
+            content: content.into(),
+        }
+    }
 
     #[test]
     fn texts_are_bounded() {
-        assert_eq!(Turn::check_texts(" ", "\n"), Err(TurnError::Empty));
-        assert_eq!(Turn::check_texts("a", ""), Ok(()));
+        assert_eq!(Turn::check_texts(&[], " ", "\n"), Err(TurnError::Empty));
+        assert_eq!(Turn::check_texts(&[], "a", ""), Ok(()));
         let large = "x".repeat(MAX_TURN_BYTES);
-        assert_eq!(Turn::check_texts(&large, ""), Ok(()));
-        assert_eq!(
-            Turn::check_texts(&large, "y"),
-            Err(TurnError::TooLarge {
-                bytes: MAX_TURN_BYTES + 1
-            })
-        );
+        assert_eq!(Turn::check_texts(&[], &large, ""), Ok(()));
+        let too_large = Err(TurnError::TooLarge {
+            bytes: MAX_TURN_BYTES + 1,
+        });
+        assert_eq!(Turn::check_texts(&[], &large, "y"), too_large);
+        assert_eq!(Turn::check_texts(&[earlier("y")], &large, ""), too_large);
+        assert_eq!(Turn::check_texts(&[earlier("y")], "", " "), Err(TurnError::Empty));
     }
 
     #[test]
@@ -256,6 +281,7 @@ mod tests {
             conversation: "default/c1".parse().unwrap(),
             message_id: "m1".parse().unwrap(),
             seq: Seq(1_763_826_000_123_456),
+            earlier: vec![],
             user_message: "u".into(),
             assistant_response: "a".into(),
             timestamp: "2026-11-22T15:40:00.000Z".into(),
@@ -273,6 +299,29 @@ mod tests {
         }
         assert_eq!(json["seq"], 1_763_826_000_123_456_u64);
         assert_eq!(json["state"], "pending");
+        assert!(json.get("earlier").is_none(), "{json}");
+    }
+
+    #[test]
+    fn what_was_said_before_goes_along() {
+        let key: ConversationKey = "default/c1".parse().unwrap();
+        let turn = Turn {
+            conversation: key.clone(),
+            message_id: "m1".parse().unwrap(),
+            seq: Seq(7),
+            earlier: vec![earlier("before")],
+            user_message: "u".into(),
+            assistant_response: "a".into(),
+            timestamp: String::new(),
+        };
+        let json = serde_json::to_value(ScribeTrigger::pending(&turn)).unwrap();
+        assert_eq!(
+            json["earlier"],
+            serde_json::json!([{ "role": "user", "content": "before" }])
+        );
+        let read: ScribeTrigger = serde_json::from_value(json).unwrap();
+        assert_eq!(read.turn(&key), turn);
+        assert_eq!(turn.texts().collect::<Vec<_>>(), ["before", "u", "a"]);
     }
 
     #[test]
@@ -281,6 +330,7 @@ mod tests {
             conversation: "default/c1".parse().unwrap(),
             message_id: "m1".parse().unwrap(),
             seq: Seq(7),
+            earlier: vec![earlier("an old secret")],
             user_message: "a secret".into(),
             assistant_response: "another secret".into(),
             timestamp: String::new(),

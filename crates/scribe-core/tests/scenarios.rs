@@ -172,6 +172,7 @@ fn turn(turn: &Value) -> Turn {
         conversation: "default/c1".parse().unwrap(),
         message_id: "m1".parse().unwrap(),
         seq: Seq(1),
+        earlier: vec![],
         user_message: turn["user"].as_str().unwrap().to_owned(),
         assistant_response: turn["assistant"].as_str().unwrap().to_owned(),
         timestamp: String::new(),

@@ -33,6 +33,7 @@ pub(crate) fn stub(key: &ConversationKey, seq: Seq, message_id: &MessageId) -> S
         conversation: key.clone(),
         message_id: message_id.clone(),
         seq,
+        earlier: vec![],
         user_message: String::new(),
         assistant_response: String::new(),
         timestamp: String::new(),

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use scribe_core::catch_up::Earlier;
 use scribe_core::turn::{ScribeTrigger, Seq, Turn};
 use scribe_core::{AssetId, ConversationId, ConversationKey, MessageId, TenantId};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,9 @@ pub struct TurnEvent {
     /// The document, where the recorder knew it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_asset_id: Option<AssetId>,
+    /// What was said before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Earlier>,
     /// What the person said.
     pub user_message: String,
     /// What the assistant answered.
@@ -86,6 +90,7 @@ impl TurnEvent {
             message_id: turn.message_id.clone(),
             seq: turn.seq,
             text_asset_id,
+            earlier: turn.earlier.clone(),
             user_message: turn.user_message.clone(),
             assistant_response: turn.assistant_response.clone(),
             timestamp: turn.timestamp.clone(),
@@ -139,6 +144,7 @@ impl TurnEvent {
             conversation: self.key(),
             message_id: self.message_id.clone(),
             seq: self.seq,
+            earlier: self.earlier.clone(),
             user_message: self.user_message.clone(),
             assistant_response: self.assistant_response.clone(),
             timestamp: self.timestamp.clone(),
@@ -184,10 +190,24 @@ mod tests {
         assert_eq!(event.seq, Seq(1_763_826_000_123_456));
         let again = serde_json::to_string(&event).unwrap();
         assert!(
-            !again.contains("handedOn") && !again.contains("textAssetId"),
+            !again.contains("handedOn") && !again.contains("textAssetId") && !again.contains("earlier"),
             "{again}"
         );
         assert_eq!(TurnEvent::parse(&again).unwrap(), event);
+    }
+
+    #[test]
+    fn what_was_said_before_goes_along_and_counts() {
+        let earlier = r#""earlier":[{"role":"assistant","content":"before"}],"userMessage""#;
+        let event = TurnEvent::parse(&SAMPLE.replace("\"userMessage\"", earlier)).unwrap();
+        let turn = event.turn();
+        assert_eq!(turn.texts().collect::<Vec<_>>(), ["before", "u", "a"]);
+        assert_eq!(TurnEvent::new(&turn, None), event);
+        assert_eq!(event.trigger().turn(&event.key()), turn);
+        let mut large = event;
+        assert_eq!(large.too_large(), None);
+        large.earlier[0].content = "\u{1}".repeat(200_000);
+        assert!(large.too_large().is_some());
     }
 
     #[test]

@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use scribe_core::catch_up::Earlier;
 use scribe_core::turn::{ScribeTrigger, Seq, TriggerState, Turn, TurnError};
 use scribe_core::{ConversationId, ConversationKey, MessageId, TenantId};
 use serde::Serialize;
@@ -28,6 +29,8 @@ pub struct TurnRequest {
     pub conversation: ConversationKey,
     /// The turn's id in the conversation. The same id again is the same turn.
     pub message_id: MessageId,
+    /// What was said before, where no turn brought it.
+    pub earlier: Vec<Earlier>,
     /// What the person said.
     pub user_message: String,
     /// What the assistant answered.
@@ -49,6 +52,7 @@ impl TurnRequest {
         Self {
             conversation: ConversationKey::new(tenant, conversation),
             message_id,
+            earlier: Vec::new(),
             user_message,
             assistant_response,
             timestamp: iso(Timestamp::now()),
@@ -166,11 +170,16 @@ impl Recorder {
     /// # Errors
     /// [`RecordError`]. Nothing is half-written: on any error the turn may be sent again under the same id.
     pub async fn record(&self, request: TurnRequest) -> Result<Recorded, RecordError> {
-        Turn::check_texts(&request.user_message, &request.assistant_response)?;
+        Turn::check_texts(
+            &request.earlier,
+            &request.user_message,
+            &request.assistant_response,
+        )?;
         let mut turn = Turn {
             conversation: request.conversation,
             message_id: request.message_id,
             seq: Seq(u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default()),
+            earlier: request.earlier,
             user_message: request.user_message,
             assistant_response: request.assistant_response,
             timestamp: request.timestamp,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use http::Method;
 use scribe_core::turn::{Seq, TriggerState};
+use scribe_core::{Earlier, Speaker};
 use scribe_engine::Outcome;
-use scribe_trigger::RecordError;
+use scribe_trigger::{RecordError, TurnRequest};
 
 use super::{begin, check_all_woven, written};
 use crate::world::{World, id, key, run, said, turn, woven};
@@ -27,11 +28,54 @@ async fn a_message_id_sent_twice_counts_once() {
 
     let mut other = turn(&key, 1);
     other.user_message.push('!');
-    let refused = world.recorder().record(other).await;
-    assert!(
-        matches!(refused, Err(RecordError::OtherText { .. })),
-        "{refused:?}"
-    );
+    let mut with_more_before = turn(&key, 1);
+    with_more_before.earlier = earlier(["before"]);
+    for other in [other, with_more_before] {
+        let refused = world.recorder().record(other).await;
+        assert!(
+            matches!(refused, Err(RecordError::OtherText { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+fn earlier<const N: usize>(contents: [&str; N]) -> Vec<Earlier> {
+    let message = |content: &str| Earlier {
+        role: Speaker::Assistant,
+        content: content.into(),
+    };
+    contents.map(message).into()
+}
+
+#[tokio::test]
+async fn what_was_said_before_is_part_of_the_turn() {
+    let world = World::new().await;
+    let (key, engine) = (key("c1"), world.engine());
+    world.start(&key).await;
+    let with = |contents| TurnRequest {
+        earlier: contents,
+        ..turn(&key, 1)
+    };
+    let texts = earlier(["quote \" slash / nul \0 é", "", "last"]);
+    let first = world.recorder().record(with(texts.clone())).await.unwrap();
+    let again = world.recorder().record(with(texts.clone())).await.unwrap();
+    assert_eq!(first, again);
+    for other in [
+        vec![],
+        earlier(["quote \" slash / nul \0 é", "", "first"]),
+        earlier(["last"]),
+    ] {
+        let refused = world.recorder().record(with(other)).await;
+        assert!(
+            matches!(refused, Err(RecordError::OtherText { .. })),
+            "{refused:?}"
+        );
+    }
+    let triggers = world.ledger().triggers(&key).await.unwrap();
+    assert_eq!(triggers[0].earlier, texts);
+    assert_eq!(world.lambda.take().unwrap().earlier, texts);
+    world.pump(&engine).await;
+    check_all_woven(&world, &key, [1]).await;
 }
 
 #[tokio::test]

@@ -139,6 +139,7 @@ fn turn() -> Turn {
         conversation: "default/c1".parse().unwrap(),
         message_id: "m1".parse().unwrap(),
         seq: Seq(1),
+        earlier: vec![],
         user_message: "Jester and 12 guards; key: value".into(),
         assistant_response: String::new(),
         timestamp: String::new(),

@@ -29,6 +29,7 @@ fn turn(number: usize, user: String, assistant: String) -> Turn {
         conversation: "default/c1".parse().unwrap(),
         message_id: format!("m{number}").parse().unwrap(),
         seq: Seq(number as u64 + 1),
+        earlier: vec![],
         user_message: user,
         assistant_response: assistant,
         timestamp: String::new(),

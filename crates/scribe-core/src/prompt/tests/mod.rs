@@ -14,6 +14,7 @@ fn turn(user: &str, assistant: &str) -> Turn {
         conversation: "default/c1".parse().unwrap(),
         message_id: "m1".parse().unwrap(),
         seq: Seq(1),
+        earlier: vec![],
         user_message: user.into(),
         assistant_response: assistant.into(),
         timestamp: "2026-11-22T15:40:00.000Z".into(),

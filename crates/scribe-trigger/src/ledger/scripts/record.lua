@@ -17,8 +17,7 @@ if known and known.textLost then
   return { 'recorded', digits(known.seq), known.state, asset }
 end
 if known then
-  local same = known.userMessage == incoming.userMessage
-    and known.assistantResponse == incoming.assistantResponse
+  local same = same_texts(known, incoming)
   return { same and 'same' or 'other_text', digits(known.seq), known.state, asset }
 end
 if none then return { 'none', '', '', '' } end

@@ -60,6 +60,16 @@ local function waits(trigger)
   return trigger.state == 'pending' or trigger.state == 'processing'
 end
 
+-- Whether two triggers say the same.
+local function same_texts(one, other)
+  local before, others = one.earlier or {}, other.earlier or {}
+  if #before ~= #others then return false end
+  for at, message in ipairs(before) do
+    if message.role ~= others[at].role or message.content ~= others[at].content then return false end
+  end
+  return one.userMessage == other.userMessage and one.assistantResponse == other.assistantResponse
+end
+
 -- A turn whose text Redis had lost, parked without it: now the text has come, so it waits like any other, in its old
 -- place. Its copy under waiting/ stands under its old sequence.
 local function found_again(triggers, queue, lost, given, ttl)
