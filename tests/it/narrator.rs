@@ -24,7 +24,7 @@ fn prompt() -> Prompt {
     };
     Prompt {
         messages: vec![message(Role::System, "The rules."), message(Role::User, SECRET)],
-        schema: answer_schema(),
+        schema: Some(answer_schema()),
         max_output_tokens: 1_000,
     }
 }

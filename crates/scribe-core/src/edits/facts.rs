@@ -16,7 +16,7 @@ use super::outcome::{Bounds, Refusal};
 /// A turn's texts, for looking things up in.
 #[derive(Debug)]
 pub(super) struct Said {
-    /// Both texts in lower case.
+    /// All of them in lower case.
     pub(super) text: String,
     words: BTreeSet<String>,
     numbers: BTreeSet<String>,
@@ -25,12 +25,13 @@ pub(super) struct Said {
 
 impl Said {
     pub(super) fn by(turn: &Turn) -> Self {
-        let both = format!("{}\n\n{}", turn.user_message, turn.assistant_response);
+        let texts: Vec<&str> = turn.texts().collect();
+        let all = texts.join("\n\n");
         Self {
-            text: both.to_lowercase(),
-            words: words::words(&both).into_iter().collect(),
-            numbers: words::numbers(&both),
-            names: words::names(&both),
+            text: all.to_lowercase(),
+            words: words::words(&all).into_iter().collect(),
+            numbers: words::numbers(&all),
+            names: words::names(&all),
         }
     }
 }

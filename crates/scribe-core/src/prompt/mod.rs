@@ -1,18 +1,22 @@
 //! What the model is asked: the rules, the style, the document, and the turn last.
 //!
 //! What stays the same from turn to turn comes first, so that the provider's prompt cache serves it: rules and style
-//! never change, the document grows at its end, the turn is always new. No times and no random ids stand in front.
+//! never change, the document grows at its end, the turn is always new. No times and no random ids stand in front. See
+//! `selection.rs` for what is shown of a long document.
 //!
 //! Documents and turns are data. Each block is one JSON object on a line, and so is the turn; JSON has no raw line
 //! breaks, and the marks around the data are lines of their own, so nothing within can pretend to be a mark.
 //!
 //! The prompt never grows past its budget, whatever the document and the turn are: see [`PromptBudget`].
 
+mod echo;
 mod lines;
 mod related;
 mod repair;
+mod said;
 mod selection;
 mod sieve;
+mod system;
 
 use serde_json::Value;
 
@@ -23,9 +27,12 @@ use crate::turn::Turn;
 
 pub use repair::repair;
 
+use echo::Echo;
 use lines::{clipped, json_string, tokens};
 use related::Wanted;
+use said::Said;
 use selection::Selection;
+pub use system::{MAX_INSTRUCTIONS_CHARS, MAX_UNIVERSE_CHARS};
 
 /// The universe that documents belong to, where the configuration names no other.
 pub const DEFAULT_UNIVERSE: &str = "Starholder";
@@ -47,13 +54,16 @@ pub const RELATED_BEGIN: &str = "<<<RELATED";
 /// The line behind those blocks.
 pub const RELATED_END: &str = "RELATED>>>";
 
-const RULES: &str = include_str!("rules.md");
+/// How an answer begins that changes nothing, where a rewrite was asked for. The reason follows on the same line.
+pub const NO_CHANGE: &str = "NO CHANGE:";
 
 /// How large a prompt and its answer may be. A token counts as four bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PromptBudget {
-    /// The whole prompt, its schema included.
+    /// The whole prompt, its schema included, where edits are asked for.
     pub prompt_tokens: usize,
+    /// The whole prompt where a rewrite is asked for, which shows the whole document.
+    pub rewrite_tokens: usize,
     /// The turn; a longer one is shown without its middle.
     pub turn_tokens: usize,
     /// The answer.
@@ -64,21 +74,36 @@ impl Default for PromptBudget {
     fn default() -> Self {
         Self {
             prompt_tokens: 6_000,
+            rewrite_tokens: 8_000,
             turn_tokens: 2_500,
             output_tokens: 4_096,
         }
     }
 }
 
+/// What the model is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Edits, as JSON.
+    #[default]
+    Edits,
+    /// The whole new document, as Markdown, or a line that begins with [`NO_CHANGE`].
+    Rewrite,
+}
+
 /// What a prompt is made from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct PromptInput<'a> {
     /// The document's title.
     pub title: &'a str,
     /// How the document is written.
     pub style: Style,
-    /// The universe's name.
+    /// The universe's name: one line of at most [`MAX_UNIVERSE_CHARS`].
     pub universe: &'a str,
+    /// What the document's owner wishes about its wording: at most [`MAX_INSTRUCTIONS_CHARS`].
+    pub instructions: Option<&'a str>,
+    /// What the model is asked for.
+    pub mode: Mode,
     /// The document.
     pub document: &'a Document,
     /// The turn.
@@ -131,84 +156,105 @@ impl std::fmt::Debug for Message {
 pub struct Prompt {
     /// One message of rules and one of data: some servers take no other order.
     pub messages: Vec<Message>,
-    /// The JSON schema of the answer, strict.
-    pub schema: Value,
+    /// The JSON schema of the answer, strict; none where the answer is the document itself.
+    pub schema: Option<Value>,
     /// How long the answer may be.
     pub max_output_tokens: u32,
 }
 
+impl Prompt {
+    fn new(system: String, data: String, schema: Option<Value>, budget: PromptBudget) -> Self {
+        let message = |role, content| Message { role, content };
+        Self {
+            messages: vec![message(Role::System, system), message(Role::User, data)],
+            schema,
+            max_output_tokens: budget.output_tokens,
+        }
+    }
+}
+
 /// Builds the prompt for a turn.
+///
+/// A rewrite that does not fit (see [`rewrite_fits`]) is asked for as edits: the answer is a rewrite where the prompt
+/// has no schema.
 #[must_use]
 pub fn prompt(input: &PromptInput<'_>) -> Prompt {
-    let rules = format!(
-        "{}\n{}",
-        RULES.replace("{universe}", input.universe.trim()),
-        style_text(input.style).trim()
-    );
+    match input.mode {
+        Mode::Rewrite => rewrite(input).unwrap_or_else(|| edits(input)),
+        Mode::Edits => edits(input),
+    }
+}
+
+/// Whether a rewrite of the document can be asked for: the prompt is within its budget, and the answer has room for the
+/// document and for what the turn adds.
+#[must_use]
+pub fn rewrite_fits(input: &PromptInput<'_>) -> bool {
+    rewrite(input).is_some()
+}
+
+fn edits(input: &PromptInput<'_>) -> Prompt {
+    let system = system::text(input, Mode::Edits);
     let schema = answer_schema();
-    let turn = turn_text(input);
-    let title = format!("{{\"title\":{}}}", json_string(&clipped(input.title, 400)));
+    let said = Said::of(input.turn, &Echo::of(input.document, true), turn_room(input));
+    let turn = turn_text(&said);
+    let title = title_line(input);
     // 60: the fixed lines between the parts.
-    let fixed = tokens(&rules) + tokens(&schema.to_string()) + tokens(&title) + 60;
+    let fixed = tokens(&system) + tokens(&schema.to_string()) + tokens(&title) + 60;
     let kept = kept_for_turn(input, tokens(&turn));
     let room = input.budget.prompt_tokens.saturating_sub(fixed + kept);
     let wanted = Wanted {
-        said: &turn,
-        quoted: &[],
+        said: &said.line,
+        quoted: &said.quoted,
     };
     let document = Selection::of(input.document, &wanted, room, kept - tokens(&turn)).text(&title);
-    let content = format!("{document}\n{turn}\nAnswer with the edits for this turn as JSON.");
-    Prompt {
-        messages: vec![
-            Message {
-                role: Role::System,
-                content: rules,
-            },
-            Message {
-                role: Role::User,
-                content,
-            },
-        ],
-        schema,
-        max_output_tokens: input.budget.output_tokens,
-    }
+    let data = format!("{document}\n{turn}\nAnswer with the edits for this turn as JSON.");
+    Prompt::new(system, data, Some(schema), input.budget)
 }
 
-fn style_text(style: Style) -> &'static str {
-    match style {
-        Style::Default => include_str!("style_default.md"),
-        Style::Literary => include_str!("style_literary.md"),
-        Style::Factual => include_str!("style_factual.md"),
-        Style::Conversational => include_str!("style_conversational.md"),
+/// The prompt for a rewrite; none if it does not fit.
+fn rewrite(input: &PromptInput<'_>) -> Option<Prompt> {
+    let document = input.document;
+    let content = document.content();
+    if tokens(content) > input.budget.output_tokens as usize * 3 / 4 {
+        return None;
     }
+    let placeholder = document.blocks().find(|block| document.is_placeholder(block));
+    let content = match placeholder {
+        Some(block) => [&content[..block.span().start], &content[block.span().end..]].concat(),
+        None => content.to_owned(),
+    };
+    let said = Said::of(input.turn, &Echo::of(document, false), turn_room(input));
+    let data = format!(
+        "The document:\n{DOCUMENT_BEGIN}\n{}\n{}\n{DOCUMENT_END}\n\n{}\nAnswer with the whole document in Markdown, or with {NO_CHANGE} and the reason.",
+        title_line(input),
+        json_string(&content),
+        turn_text(&said)
+    );
+    let system = system::text(input, Mode::Rewrite);
+    let fits = tokens(&system) + tokens(&data) <= input.budget.rewrite_tokens;
+    fits.then(|| Prompt::new(system, data, None, input.budget))
 }
 
-/// How much of the prompt is kept free for a turn. In few and large steps: what is shown of a document depends on the
-/// room that is left for it, and must not change because one turn is a little longer than the other.
+fn title_line(input: &PromptInput<'_>) -> String {
+    format!("{{\"title\":{}}}", json_string(&clipped(input.title, 400)))
+}
+
+/// How many bytes of the prompt a turn may take.
+fn turn_room(input: &PromptInput<'_>) -> usize {
+    input.budget.turn_tokens.min(input.budget.prompt_tokens / 2) * 4
+}
+
+/// How many tokens of the prompt are kept free for a turn. In few and large steps: what is shown of a document depends
+/// on the room that is left for it, and must not change because one turn is a little longer than the other.
 fn kept_for_turn(input: &PromptInput<'_>, turn: usize) -> usize {
     let most = input.budget.turn_tokens;
     let steps = [most / 4, most / 2, most];
     steps.into_iter().find(|&step| turn <= step).unwrap_or(turn)
 }
 
-/// The turn between its marks. Of a long one the beginning and the end are shown; where only one of the two texts
-/// is long, the other is shown whole.
-fn turn_text(input: &PromptInput<'_>) -> String {
-    let room = input.budget.turn_tokens.min(input.budget.prompt_tokens / 2) * 4;
-    let user = json_string(&input.turn.user_message);
-    let assistant = json_string(&input.turn.assistant_response);
-    let (user, assistant) = if user.len() + assistant.len() <= room {
-        (user, assistant)
-    } else {
-        let for_user = room.saturating_sub(assistant.len()).max(room / 2);
-        let for_assistant = room.saturating_sub(user.len()).max(room / 2);
-        let shown = |text: &str, room| json_string(&clipped(text, room));
-        (
-            shown(&input.turn.user_message, for_user),
-            shown(&input.turn.assistant_response, for_assistant),
-        )
-    };
-    format!("The turn:\n{TURN_BEGIN}\n{{\"user\":{user},\"assistant\":{assistant}}}\n{TURN_END}\n")
+/// The turn between its marks.
+fn turn_text(said: &Said) -> String {
+    format!("The turn:\n{TURN_BEGIN}\n{}\n{TURN_END}\n", said.line)
 }
 
 #[cfg(test)]

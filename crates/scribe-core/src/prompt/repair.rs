@@ -47,7 +47,7 @@ mod tests {
                 role: Role::System,
                 content: "rules".into(),
             }],
-            schema: json!({}),
+            schema: Some(json!({})),
             max_output_tokens: 64,
         };
         let edit = Edit::Replace {

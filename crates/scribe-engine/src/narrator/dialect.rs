@@ -47,11 +47,10 @@ impl Default for Dialect {
 impl Dialect {
     /// The request's body.
     pub(super) fn request(self, config: &NarratorConfig, prompt: &Prompt) -> Value {
-        let schema_in_words = match self.format {
-            Format::Schema => None,
-            Format::Object | Format::Words => Some(format!(
-                "\n\nAnswer with one JSON object of this schema, and with nothing else:\n{}",
-                prompt.schema
+        let schema_in_words = match (self.format, &prompt.schema) {
+            (Format::Schema, _) | (_, None) => None,
+            (Format::Object | Format::Words, Some(schema)) => Some(format!(
+                "\n\nAnswer with one JSON object of this schema, and with nothing else:\n{schema}"
             )),
         };
         let message = |message: &scribe_core::prompt::Message| {
@@ -75,15 +74,16 @@ impl Dialect {
         if self.stream_options {
             request["stream_options"] = json!({ "include_usage": true });
         }
-        match self.format {
-            Format::Schema => {
+        match (self.format, &prompt.schema) {
+            (Format::Schema, Some(schema)) => {
                 request["response_format"] = json!({
                     "type": "json_schema",
-                    "json_schema": { "name": "edits", "strict": true, "schema": prompt.schema },
+                    "json_schema": { "name": "edits", "strict": true, "schema": schema },
                 });
             }
-            Format::Object => request["response_format"] = json!({ "type": "json_object" }),
-            Format::Words => {}
+            (Format::Object, Some(_)) => request["response_format"] = json!({ "type": "json_object" }),
+            // Where the answer is a document, nothing is said of its shape.
+            (Format::Words, _) | (_, None) => {}
         }
         if let Some(effort) = config.reasoning_effort.as_ref().filter(|_| self.reasoning_effort) {
             request["reasoning_effort"] = effort.as_str().into();

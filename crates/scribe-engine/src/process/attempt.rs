@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use scribe_core::blocks::Document;
 use scribe_core::edits::{Answer, Bounds};
-use scribe_core::prompt::{PromptBudget, PromptInput, prompt};
+use scribe_core::prompt::{Mode, PromptBudget, PromptInput, prompt};
 use scribe_core::turn::{ScribeTrigger, Seq};
 use scribe_core::{ActiveScribeSession, ConversationKey, MediaAsset, MessageId, ScribeState, Standing};
 use scribe_trigger::TurnEvent;
@@ -166,6 +166,8 @@ impl Engine {
             title: &stored.asset.title,
             style: claimant.session.style,
             universe: &self.config.universe,
+            instructions: None,
+            mode: Mode::Edits,
             document: &document,
             turn: &turn,
             budget: PromptBudget {

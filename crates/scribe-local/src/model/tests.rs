@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use scribe_core::blocks::{Document, Kind};
 use scribe_core::edits::{Answer, Bounds, answer_schema, weave};
 use scribe_core::ids::AssetId;
-use scribe_core::prompt::{Prompt, PromptBudget, PromptInput, prompt};
+use scribe_core::prompt::{Mode, Prompt, PromptBudget, PromptInput, prompt};
 use scribe_core::{MediaAsset, Seq, Style, Turn};
 use scribe_engine::{Narrator, NarratorConfig};
 use serde_json::{Value, json};
@@ -53,6 +53,8 @@ fn prompted(document: &Document, turn: &Turn) -> Prompt {
         title: "The Siege of Emon",
         style: Style::Default,
         universe: "Emon",
+        instructions: None,
+        mode: Mode::Edits,
         document,
         turn,
         budget,

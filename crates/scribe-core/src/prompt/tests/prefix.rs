@@ -99,7 +99,7 @@ fn a_window_moves_on_by_about_half_of_its_length() {
     let mut conversation = Conversation::new(document_of(10_000, &[]));
     let mut starts = Vec::new();
     let mut lengths = Vec::new();
-    for _ in 0..120 {
+    for _ in 0..80 {
         let (turn, told) = conversation.next();
         let prompt = built(&conversation.document, &turn);
         starts.push(window(&prompt));
@@ -112,7 +112,7 @@ fn a_window_moves_on_by_about_half_of_its_length() {
     assert!(shortest * 5 >= longest * 2, "{shortest} to {longest}");
     // Each time by more than a quarter of what it shows at most.
     assert!(
-        starts.len() > 3 && starts.len() * longest / 4 <= 120 + longest,
+        starts.len() > 3 && starts.len() * longest / 4 <= 80 + longest,
         "{starts:?}, {longest}"
     );
 }
