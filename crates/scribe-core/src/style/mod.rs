@@ -1,6 +1,13 @@
-//! How a document is written.
+//! How a document is written, and how a conversation shows which way suits it.
+
+mod detect;
+mod lexicon;
+mod scan;
+mod wish;
 
 use serde::{Deserialize, Serialize};
+
+pub use detect::StyleEvidence;
 
 /// The spec's four styles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
