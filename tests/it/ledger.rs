@@ -1,7 +1,7 @@
 //! Sessions and turns in Redis: shapes, keys and lives, as a reader in another language finds them.
 
 use scribe_core::turn::{ScribeTrigger, Seq, TriggerState, Turn};
-use scribe_core::{ActiveScribeSession, ConversationKey, Style};
+use scribe_core::{ActiveScribeSession, ConversationKey};
 use scribe_trigger::ledger::{
     CachedAsset, Claim, ClaimRequest, Claimed, Completion, Parked, RecordOutcome, Registration, Release,
     Replayed, SessionUpdate, Toggled,
@@ -42,7 +42,6 @@ pub(crate) fn session(key: &ConversationKey) -> ActiveScribeSession {
         tenant_id: key.tenant.clone(),
         created_at: "2026-11-22T15:40:00.000Z".into(),
         message_count: 0,
-        style: Style::Literary,
         current_content: None,
     }
 }

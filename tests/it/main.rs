@@ -18,6 +18,7 @@ mod narrator;
 mod protocol;
 mod redis_cluster;
 mod s3_contract;
+mod settings;
 mod soak;
 mod stack;
 mod steps;

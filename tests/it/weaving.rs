@@ -2,6 +2,7 @@
 
 use scribe_core::blocks::{Author, Block};
 use scribe_core::edits::{SuggestedAction, Suggestion};
+use scribe_core::prompt::Mode;
 use scribe_core::turn::TriggerState;
 use scribe_core::{ActiveScribeSession, MediaAsset, ScribeState};
 use serde_json::{Value, json};
@@ -198,4 +199,34 @@ async fn another_programs_save_leaves_the_scribe_its_own_blocks() {
     let document = scribe_core::blocks::Document::read(&asset.content, &state(&asset).blocks);
     let whose: Vec<bool> = document.blocks().map(Block::is_scribes).collect();
     assert_eq!(whose, [true, true, false]);
+}
+
+#[tokio::test]
+async fn a_document_can_be_rewritten_whole_and_loses_nothing() {
+    let world = World::with(|config| config.mode = Mode::Rewrite).await;
+    let (key, session) = (key("c1"), world.start(&key("c1")).await.session);
+    let say = |text: String| Reply::Say {
+        text,
+        finish_reason: "stop",
+    };
+    let title = "# The Amber Road";
+    world.model.script([
+        say(format!("{title}\n\n{}", said(1))),
+        // A careless model leaves out what was there.
+        say(format!("{title}\n\n{}", said(2))),
+        say("NO CHANGE: small talk".into()),
+    ]);
+    for n in 1..=3 {
+        world.say(&key, n).await;
+        world.pump(&world.engine()).await;
+    }
+    let asset = world.document(&session).await.asset;
+    assert_eq!(woven(&asset.content), [1, 2]);
+    assert!(tally(&asset).contains(&("delete refused: not spoken of in the turn".into(), 1)));
+    assert!(tally(&asset).contains(&("no edits".into(), 1)));
+    assert_eq!(world.state(&key, 3).await, Some(TriggerState::Processed));
+    for request in world.model.requests() {
+        assert!(request.get("response_format").is_none(), "the answer is no JSON");
+    }
+    assert_eq!(world.model.calls(), 3);
 }

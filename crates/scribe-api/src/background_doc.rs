@@ -3,14 +3,19 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use scribe_core::{AssetId, ConversationId, ConversationKey, Style};
-use scribe_engine::conversations::Start;
+use scribe_core::catch_up::{CatchUp, Earlier, catch_up};
+use scribe_core::style::StyleChoice;
+use scribe_core::turn::ScribeTrigger;
+use scribe_core::{AssetId, ConversationId, ConversationKey};
+use scribe_engine::conversations::{Start, Started};
+use scribe_trigger::TurnRequest;
 use serde::{Deserialize, Serialize};
 
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::json::Body;
+use crate::settings::check_instructions;
 
 /// The longest title, in characters.
 const MAX_TITLE_CHARS: usize = 200;
@@ -21,7 +26,13 @@ pub(crate) struct StartRequest {
     conversation_id: String,
     title: String,
     #[serde(default)]
-    style: Style,
+    style: StyleChoice,
+    /// A sentence for the scribe.
+    #[serde(default)]
+    instructions: Option<String>,
+    /// What was said before the scribe was started, oldest first.
+    #[serde(default)]
+    messages: Vec<Earlier>,
     #[serde(default)]
     user_id: Option<String>,
     #[serde(default)]
@@ -36,6 +47,8 @@ pub(crate) struct StartAnswer {
     slug: String,
     title: String,
     conversation_id: ConversationId,
+    /// How many turns the earlier messages became.
+    catch_up_turns: usize,
 }
 
 /// 201 with a new document, 200 where the conversation has one.
@@ -58,13 +71,21 @@ pub(crate) async fn start(
         user: caller.user,
         title,
         style: request.style,
+        instructions: request
+            .instructions
+            .as_deref()
+            .map(check_instructions)
+            .transpose()?
+            .filter(|instructions| !instructions.is_empty()),
     };
+    let caught_up = catch_up(&request.messages);
     let started = state.conversations.start(&start, new_id).await?;
     let status = if started.created {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
+    let catch_up_turns = record_earlier(&state, &started, caught_up).await?;
     let session = started.session;
     Ok((
         status,
@@ -74,8 +95,39 @@ pub(crate) async fn start(
             slug: session.slug,
             title: session.title,
             conversation_id: session.conversation_id,
+            catch_up_turns,
         }),
     ))
+}
+
+/// Records what was said before the start, and tells how many turns it became.
+///
+/// A document that has other turns already is past its beginning: what was said before them is in it, or was never
+/// meant to be.
+async fn record_earlier(state: &ApiState, started: &Started, turns: Vec<CatchUp>) -> Result<usize, ApiError> {
+    let key = started.session.key();
+    if turns.is_empty() {
+        return Ok(0);
+    }
+    if !started.created {
+        let known = state.conversations.turns(&key).await?;
+        let is_ours = |turn: &ScribeTrigger| turns.iter().any(|ours| ours.message_id == turn.message_id);
+        if !known.iter().all(is_ours) || (known.is_empty() && started.session.message_count > 0) {
+            return Ok(0);
+        }
+    }
+    let count = turns.len();
+    for turn in turns {
+        let request = TurnRequest::new(
+            key.tenant.clone(),
+            key.conversation.clone(),
+            turn.message_id,
+            turn.user_message,
+            turn.assistant_response,
+        );
+        state.recorder.record(request.after(turn.earlier)).await?;
+    }
+    Ok(count)
 }
 
 fn check_title(title: &str) -> Result<String, ApiError> {

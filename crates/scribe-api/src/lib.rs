@@ -8,6 +8,7 @@ mod failed_turns;
 mod health;
 mod json;
 mod media_assets;
+mod settings;
 mod turns;
 
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub fn router(state: ApiState) -> Router {
     Router::new()
         .route("/api/chat/background-doc/start", post(background_doc::start))
         .route("/api/chat/background-doc/toggle", post(background_doc::toggle))
+        .route("/api/chat/background-doc/settings", post(settings::change))
         .route("/api/chat/background-doc/turns", post(turns::record))
         .route(
             "/api/chat/background-doc/{conversation_id}",

@@ -11,7 +11,7 @@ use crate::cost::Cost;
 use crate::edits::{Suggestions, Tally};
 use crate::ids::{AssetId, ConversationId};
 use crate::record::Record;
-use crate::style::Style;
+use crate::style::{Style, StyleChoice, StyleEvidence};
 
 /// The version of [`ScribeState`]'s shape.
 pub const SCRIBE_SCHEMA: u32 = 1;
@@ -70,9 +70,12 @@ pub struct Metadata {
     /// `lore`, `conversation`.
     #[serde(default)]
     pub categories: Vec<String>,
-    /// How it is written.
+    /// How it is written now.
     #[serde(default)]
     pub style: Style,
+    /// What its owner wishes about its wording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
     /// When the scribe last wrote, ISO 8601.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_scribe_update: Option<String>,
@@ -96,6 +99,9 @@ pub struct ScribeState {
     pub record: Record,
     /// Its blocks.
     pub blocks: Manifest,
+    /// What the conversation has shown of its style; none where a person chose one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub style_evidence: Option<StyleEvidence>,
     /// What stands beside it for a person to decide.
     #[serde(default, skip_serializing_if = "Suggestions::is_empty")]
     pub suggestions: Suggestions,
@@ -116,8 +122,10 @@ pub struct NewDocument {
     pub title: String,
     /// The conversation that it is started in.
     pub conversation_id: ConversationId,
-    /// How it is written.
-    pub style: Style,
+    /// How it is to be written.
+    pub style: StyleChoice,
+    /// What its owner wishes about its wording.
+    pub instructions: Option<String>,
     /// Now, ISO 8601.
     pub now: String,
 }
@@ -142,12 +150,14 @@ impl MediaAsset {
                 scribe_enabled: true,
                 conversation_id: Some(new.conversation_id),
                 categories: vec!["lore".into(), "conversation".into()],
-                style: new.style,
+                style: new.style.first(),
+                instructions: new.instructions,
                 ..Metadata::default()
             },
             scribe: Some(ScribeState {
                 schema: SCRIBE_SCHEMA,
                 blocks,
+                style_evidence: new.style.evidence(),
                 ..ScribeState::default()
             }),
             other: Map::new(),

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AssetId, ConversationId, ConversationKey, TenantId, UserId};
-use crate::style::Style;
 
 /// The spec's `ActiveScribeSession`. `currentContent` is not stored a second time: it is the content of the
 /// asset that Redis holds beside the session, and is filled in where somebody asks for it.
@@ -31,9 +30,6 @@ pub struct ActiveScribeSession {
     /// How many turns of this conversation are in the document.
     #[serde(default)]
     pub message_count: u64,
-    /// How the document is written.
-    #[serde(default)]
-    pub style: Style,
     /// The document's Markdown, where it is known without reading S3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_content: Option<String>,

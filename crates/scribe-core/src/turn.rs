@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cost::Usage;
 use crate::catch_up::Earlier;
+use crate::cost::Usage;
 use crate::ids::{ConversationId, ConversationKey, MessageId};
 
 /// The most bytes that a turn's texts may have together; more is refused when the turn is recorded.

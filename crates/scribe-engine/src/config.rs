@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use scribe_core::prompt::DEFAULT_UNIVERSE;
+use scribe_core::prompt::{DEFAULT_UNIVERSE, MAX_UNIVERSE_CHARS, Mode};
 use scribe_trigger::TriggerConfig;
 use scribe_trigger::config::{ConfigError, milliseconds, optional, required, seconds};
 
@@ -47,6 +47,9 @@ pub struct EngineConfig {
     pub narrator: NarratorConfig,
     /// `SCRIBE_UNIVERSE`: the name of the world that the documents are about, for the prompt.
     pub universe: String,
+    /// `SCRIBE_EDITS`: whether the model is asked for edits (`operations`) or for the whole document (`rewrite`), as
+    /// long as that fits.
+    pub mode: Mode,
     /// `SCRIBE_FUNCTION_TIMEOUT_S`: how long an invocation may take where its deadline makes no sense.
     pub function_timeout: Duration,
     /// `SCRIBE_MAX_CHAIN`: how many invocations may hand on to each other.
@@ -158,6 +161,8 @@ impl EngineConfig {
         seconds("SCRIBE_FUNCTION_TIMEOUT_S", Duration::from_secs(1))?;
         Patience::from_env()?;
         live_every()?;
+        optional::<Edits>("SCRIBE_EDITS")?;
+        optional::<Universe>("SCRIBE_UNIVERSE")?;
         let anywhere = TriggerConfig::new("redis://127.0.0.1".to_owned().into(), String::new());
         SweepConfig::from_env()?.check(&anywhere.tuned_by_env()?)?;
         Ok(())
@@ -172,7 +177,9 @@ impl EngineConfig {
             trigger: TriggerConfig::from_env()?,
             documents: DocumentsConfig::from_env()?,
             narrator: NarratorConfig::from_env()?,
-            universe: optional("SCRIBE_UNIVERSE")?.unwrap_or_else(|| DEFAULT_UNIVERSE.into()),
+            universe: optional::<Universe>("SCRIBE_UNIVERSE")?
+                .map_or_else(|| DEFAULT_UNIVERSE.into(), |Universe(name)| name),
+            mode: optional::<Edits>("SCRIBE_EDITS")?.map_or(Mode::Edits, |Edits(mode)| mode),
             function_timeout: seconds("SCRIBE_FUNCTION_TIMEOUT_S", Duration::from_secs(60))?,
             max_chain: optional("SCRIBE_MAX_CHAIN")?.unwrap_or(64),
             patience: Patience::from_env()?,
@@ -184,6 +191,37 @@ impl EngineConfig {
 fn live_every() -> Result<Duration, ConfigError> {
     let every = optional::<LiveEvery>("SCRIBE_LIVE_EVERY_MS")?;
     Ok(every.map_or(DEFAULT_LIVE_EVERY, |LiveEvery(every)| every))
+}
+
+/// What the model is asked for, by its name.
+struct Edits(Mode);
+
+impl FromStr for Edits {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "operations" => Ok(Self(Mode::Edits)),
+            "rewrite" => Ok(Self(Mode::Rewrite)),
+            _ => Err("it must be operations or rewrite"),
+        }
+    }
+}
+
+/// A name that fits into the prompt.
+struct Universe(String);
+
+impl FromStr for Universe {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = text.trim();
+        if name.is_empty() || name.chars().any(char::is_control) {
+            return Err("it must be a name on one line".into());
+        }
+        if name.chars().count() > MAX_UNIVERSE_CHARS {
+            return Err(format!("it must have at most {MAX_UNIVERSE_CHARS} characters"));
+        }
+        Ok(Self(name.to_owned()))
+    }
 }
 
 /// A rate that Redis and readers can bear, or none.

@@ -4,11 +4,13 @@
 //! or a Redis that is down, leaves something that the same request completes.
 
 mod failed;
+mod settings;
 
 use jiff::Timestamp;
 use scribe_core::asset::NewDocument;
+use scribe_core::style::StyleChoice;
 use scribe_core::turn::{ScribeTrigger, TriggerState};
-use scribe_core::{ActiveScribeSession, AssetId, ConversationKey, MediaAsset, Style, TenantId, UserId};
+use scribe_core::{ActiveScribeSession, AssetId, ConversationKey, MediaAsset, TenantId, UserId};
 use scribe_trigger::ledger::{CachedAsset, QueueStatus, Registration, Toggled};
 use scribe_trigger::record::iso;
 use scribe_trigger::{Dispatcher, Ledger, LedgerError, TurnEvent};
@@ -18,6 +20,7 @@ use crate::documents::{
 };
 
 pub use failed::{FailedTurnError, ReplayedTurn};
+pub use settings::{Settings, SettingsChange};
 
 /// How often an object is tried to be changed while others write it.
 const CHANGE_TRIES: u32 = 8;
@@ -48,8 +51,10 @@ pub struct Start {
     pub user: UserId,
     /// The document's title.
     pub title: String,
-    /// How it is written.
-    pub style: Style,
+    /// How it is to be written.
+    pub style: StyleChoice,
+    /// What its owner wishes about its wording.
+    pub instructions: Option<String>,
 }
 
 /// A scribe that was started.
@@ -100,7 +105,6 @@ pub(crate) fn session_of(conversation: &Conversation, asset: Option<&MediaAsset>
         tenant_id: conversation.tenant_id.clone(),
         created_at: conversation.created_at.clone(),
         message_count: turns,
-        style: asset.map_or(conversation.style, |asset| asset.metadata.style),
         current_content: None,
     }
 }
@@ -130,6 +134,7 @@ impl Conversations {
             text_asset_id: new_id,
             title: start.title.clone(),
             style: start.style,
+            instructions: start.instructions.clone(),
             scribe_enabled: true,
             created_at: now,
         };
@@ -145,6 +150,7 @@ impl Conversations {
             title: conversation.title.clone(),
             conversation_id: conversation.conversation_id.clone(),
             style: conversation.style,
+            instructions: conversation.instructions.clone(),
             now: conversation.created_at.clone(),
         });
         let author = Author::Person(conversation.user_id.clone());

@@ -58,6 +58,12 @@ impl TurnRequest {
             timestamp: iso(Timestamp::now()),
         }
     }
+
+    /// The same with what was said before it.
+    #[must_use]
+    pub fn after(self, earlier: Vec<Earlier>) -> Self {
+        Self { earlier, ..self }
+    }
 }
 
 /// An instant as the spec writes it: ISO 8601 in UTC with milliseconds.

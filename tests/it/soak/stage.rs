@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
-use scribe_core::{ActiveScribeSession, ConversationKey, Style};
+use scribe_core::style::StyleChoice;
+use scribe_core::{ActiveScribeSession, ConversationKey};
 use scribe_engine::conversations::Start;
 use scribe_engine::documents::{Fetched, StoredAsset};
 use scribe_engine::{Conversations, Documents};
@@ -217,7 +218,8 @@ impl Stage {
             key: key.clone(),
             user: id("default-user"),
             title,
-            style: Style::Default,
+            style: StyleChoice::Auto,
+            instructions: None,
         };
         let new = id(&uuid::Uuid::new_v4().to_string());
         self.conversations.start(&start, new).await.unwrap().session

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use scribe_core::Style;
+use scribe_core::style::StyleChoice;
 use scribe_engine::conversations::Start;
 use scribe_engine::{Outcome, SweepConfig, Sweeper, TurnFailure};
 use scribe_trigger::{Delivery, TurnEvent};
@@ -161,7 +161,8 @@ impl Stage {
             key: self.key.clone(),
             user: id("default-user"),
             title: "The Amber Road".into(),
-            style: Style::Default,
+            style: StyleChoice::Auto,
+            instructions: None,
         }
     }
 

@@ -15,9 +15,10 @@ use std::time::Duration;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use scribe_api::ApiState;
-use scribe_core::prompt::DEFAULT_UNIVERSE;
+use scribe_core::prompt::{DEFAULT_UNIVERSE, Mode};
+use scribe_core::style::StyleChoice;
 use scribe_core::turn::{ScribeTrigger, TriggerState};
-use scribe_core::{ActiveScribeSession, ConversationKey, MediaAsset, Style};
+use scribe_core::{ActiveScribeSession, ConversationKey, MediaAsset};
 use scribe_engine::config::{DEFAULT_LIVE_EVERY, DocumentsConfig, EngineConfig, Patience};
 use scribe_engine::conversations::{Start, Started};
 use scribe_engine::documents::{Fetched, StoredAsset};
@@ -140,6 +141,7 @@ impl World {
             },
             narrator: NarratorConfig::new(model.url().parse().unwrap(), "scripted".into()),
             universe: DEFAULT_UNIVERSE.into(),
+            mode: Mode::Edits,
             function_timeout: Duration::from_secs(60),
             max_chain: 64,
             patience: Patience {
@@ -221,7 +223,8 @@ impl World {
             key: key.clone(),
             user: id("default-user"),
             title: "The Amber Road".into(),
-            style: Style::Default,
+            style: StyleChoice::Auto,
+            instructions: None,
         };
         self.conversations()
             .start(&start, id(&uuid::Uuid::new_v4().to_string()))

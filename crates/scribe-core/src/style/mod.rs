@@ -1,5 +1,6 @@
 //! How a document is written, and how a conversation shows which way suits it.
 
+mod choice;
 mod detect;
 mod lexicon;
 mod scan;
@@ -7,6 +8,7 @@ mod wish;
 
 use serde::{Deserialize, Serialize};
 
+pub use choice::{StyleChoice, UnknownStyle, style_with};
 pub use detect::StyleEvidence;
 
 /// The spec's four styles.
@@ -22,4 +24,20 @@ pub enum Style {
     Factual,
     /// The tone of the conversation, in order.
     Conversational,
+}
+
+impl Style {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Default, Self::Literary, Self::Factual, Self::Conversational];
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Literary => "literary",
+            Self::Factual => "factual",
+            Self::Conversational => "conversational",
+        }
+    }
 }

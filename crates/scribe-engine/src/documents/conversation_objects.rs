@@ -1,6 +1,7 @@
 //! Which document a conversation writes to, and whether its scribe is on: the truth behind the session.
 
-use scribe_core::{AssetId, ConversationId, ConversationKey, Style, TenantId, UserId};
+use scribe_core::style::StyleChoice;
+use scribe_core::{AssetId, ConversationId, ConversationKey, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Documents, DocumentsError, Got, Written, encode, parse};
@@ -21,9 +22,12 @@ pub struct Conversation {
     pub text_asset_id: AssetId,
     /// The document's title when it was started.
     pub title: String,
-    /// How the document is written.
+    /// How the document was to be written when it was started.
     #[serde(default)]
-    pub style: Style,
+    pub style: StyleChoice,
+    /// What its owner wished about its wording then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
     /// Whether turns are written down.
     pub scribe_enabled: bool,
     /// When it was started, ISO 8601.

@@ -36,6 +36,18 @@ pub(super) struct Again<'a> {
     pub(super) spent: &'a Spent,
 }
 
+impl Answered {
+    /// A rewritten document. Nobody is asked to mend it: that would cost the whole document once more.
+    pub(super) fn rewritten(answer: Answer) -> Self {
+        Self {
+            answer,
+            bounds: Bounds::of_rewrite(),
+            taken_back: Vec::new(),
+            woven: None,
+        }
+    }
+}
+
 impl Engine {
     /// Checks an answer against the document that the model saw, and lets the model mend what does not hold.
     ///
@@ -43,7 +55,6 @@ impl Engine {
     pub(super) async fn mend(
         &self,
         answer: Answer,
-        bounds: Bounds,
         document: &Document,
         turn: &Turn,
         again: Again<'_>,
@@ -53,6 +64,7 @@ impl Engine {
             until,
             mut spent,
         } = again;
+        let bounds = Bounds::default();
         let weaving = Weaving {
             document,
             seen: document,

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scribe_core::blocks::Document;
-use scribe_core::edits::{Answer, Bounds};
-use scribe_core::prompt::{Mode, PromptBudget, PromptInput, prompt};
+use scribe_core::edits::Answer;
+use scribe_core::prompt::{Mode, PromptBudget, PromptInput, prompt, rewrite_fits};
+use scribe_core::style::style_with;
 use scribe_core::turn::{ScribeTrigger, Seq};
 use scribe_core::{ActiveScribeSession, ConversationKey, MediaAsset, MessageId, ScribeState, Standing};
 use scribe_trigger::TurnEvent;
 use scribe_trigger::ledger::{CachedAsset, Registration};
 use tokio::time::Instant;
 
-use super::answering::Again;
+use super::answering::{Again, Answered};
 use super::commit::Committed;
 use super::failure::AttemptError;
 use super::lease::Lease;
@@ -162,19 +163,25 @@ impl Engine {
         }
 
         let document = Document::read(&stored.asset.content, &state.blocks);
-        let question = prompt(&PromptInput {
+        let input = PromptInput {
             title: &stored.asset.title,
-            style: claimant.session.style,
+            style: style_with(stored.asset.metadata.style, state.style_evidence, &turn).0,
+            instructions: stored.asset.metadata.instructions.as_deref(),
             universe: &self.config.universe,
-            instructions: None,
-            mode: Mode::Edits,
+            mode: self.config.mode,
             document: &document,
             turn: &turn,
             budget: PromptBudget {
                 output_tokens: self.config.narrator.max_output_tokens,
                 ..PromptBudget::default()
             },
-        });
+        };
+        // A document that has outgrown a rewrite is edited.
+        let mode = match self.config.mode {
+            Mode::Rewrite if rewrite_fits(&input) => Mode::Rewrite,
+            Mode::Rewrite | Mode::Edits => Mode::Edits,
+        };
+        let question = prompt(&PromptInput { mode, ..input });
         let transcript = claimant.turn_event();
         let until = self.model_deadline(claimant.deadline);
         let mut aloud = claimant.aloud(&stored.etag);
@@ -182,20 +189,28 @@ impl Engine {
             self.narrator.ask_aloud(&question, until, &mut aloud),
             self.documents.put_turn(&transcript)
         );
-        let answer = Answer::parse(&answered?.text).map_err(|error| AttemptError::Counted {
+        let text = answered?.text;
+        let answer = match mode {
+            Mode::Edits => Answer::parse(&text),
+            Mode::Rewrite => Answer::of_rewrite(&text, &document),
+        };
+        let answer = answer.map_err(|error| AttemptError::Counted {
             reason: format!("the model's answer can't be used: {error}"),
         })?;
         if written.is_err() {
             self.documents.put_turn(&transcript).await?;
         }
-        let again = Again {
-            question: &question,
-            until,
-            spent: &claimant.spent,
+        let answered = match mode {
+            Mode::Edits => {
+                let again = Again {
+                    question: &question,
+                    until,
+                    spent: &claimant.spent,
+                };
+                self.mend(answer, &document, &turn, again).await
+            }
+            Mode::Rewrite => Answered::rewritten(answer),
         };
-        let answered = self
-            .mend(answer, Bounds::default(), &document, &turn, again)
-            .await;
         self.commit(claimant, stored, state, &document, answered).await
     }
 

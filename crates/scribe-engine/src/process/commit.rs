@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use scribe_core::blocks::Document;
 use scribe_core::edits::{EditOutcome, Fate, Resort, Weaving, Woven};
+use scribe_core::style::style_with;
 use scribe_core::turn::Turn;
 use scribe_core::{MediaAsset, Record, ScribeState, Standing};
 use scribe_trigger::record::iso;
@@ -156,6 +157,8 @@ fn woven_asset(
     state
         .record
         .add(&turn.conversation.conversation, turn.message_id.clone(), turn.seq);
+    let (style, evidence) = style_with(asset.metadata.style, state.style_evidence, turn);
+    state.style_evidence = evidence;
     let mut outcomes = woven.outcomes;
     outcomes.extend_from_slice(taken_back);
     state.outcomes.add(&outcomes);
@@ -178,6 +181,7 @@ fn woven_asset(
     asset.content = woven.document.content().to_owned();
     asset.updated_at.clone_from(&now);
     asset.metadata.last_scribe_update = Some(now);
+    asset.metadata.style = style;
     asset.metadata.last_message_id = Some(turn.message_id.to_string());
     asset.metadata.scribe_version = Some("realtime".into());
     asset.scribe = Some(state);

@@ -41,7 +41,8 @@ fn new_document() -> Document {
         id: AssetId::try_from("a1".to_owned()).unwrap(),
         title: "The Siege of Emon".into(),
         conversation_id: "c1".parse().unwrap(),
-        style: Style::Default,
+        style: scribe_core::style::StyleChoice::Auto,
+        instructions: None,
         now: String::new(),
     });
     Document::read(&asset.content, &asset.scribe.unwrap().blocks)

@@ -1,7 +1,7 @@
 //! Sessions: which conversations have a scribe.
 
 use scribe_core::turn::ScribeTrigger;
-use scribe_core::{ActiveScribeSession, ConversationKey, Style};
+use scribe_core::{ActiveScribeSession, ConversationKey};
 use serde::Serialize;
 
 use super::{Keys, Ledger, LedgerError, SHARDS, sessions_key, shard};
@@ -46,9 +46,6 @@ pub struct SessionUpdate {
     /// The title, for URLs and file names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
-    /// How the document is written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub style: Option<Style>,
     /// When the document last changed by the scribe, ISO 8601.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_update_at: Option<String>,

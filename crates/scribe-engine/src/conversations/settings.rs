@@ -1,0 +1,109 @@
+//! How a document is to be written: its style, and a sentence of instructions. Both stand in the asset.
+
+use jiff::Timestamp;
+use scribe_core::style::{StyleChoice, StyleEvidence};
+use scribe_core::{ConversationKey, MediaAsset, Style, UserId};
+use scribe_trigger::record::iso;
+
+use super::{CHANGE_TRIES, ConversationError, Conversations};
+use crate::documents::{Author, Fetched, Written};
+
+/// What is to be changed; the rest stays.
+#[derive(Debug, Clone, Default)]
+pub struct SettingsChange {
+    /// The style, or that the conversation shows it.
+    pub style: Option<StyleChoice>,
+    /// The instructions; an empty text takes them away.
+    pub instructions: Option<String>,
+}
+
+/// How a document is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// What was chosen.
+    pub choice: StyleChoice,
+    /// The style that is written in now.
+    pub style: Style,
+    /// The instructions, if there are any.
+    pub instructions: Option<String>,
+}
+
+impl Settings {
+    fn of(asset: &MediaAsset) -> Self {
+        let evidence = asset
+            .scribe
+            .as_ref()
+            .and_then(|state| state.style_evidence.as_ref());
+        let style = asset.metadata.style;
+        Self {
+            choice: evidence.map_or(StyleChoice::Always(style), |_| StyleChoice::Auto),
+            style,
+            instructions: asset.metadata.instructions.clone(),
+        }
+    }
+}
+
+impl Conversations {
+    /// Changes how a conversation's document is written from its next turn on; none where the conversation has no
+    /// scribe.
+    ///
+    /// # Errors
+    /// [`ConversationError`]. The same request may be repeated.
+    pub async fn change_settings(
+        &self,
+        key: &ConversationKey,
+        user: &UserId,
+        change: &SettingsChange,
+    ) -> Result<Option<Settings>, ConversationError> {
+        let Some((conversation, _)) = self.documents.conversation(key).await? else {
+            return Ok(None);
+        };
+        let (tenant, id) = (&key.tenant, &conversation.text_asset_id);
+        for _ in 0..CHANGE_TRIES {
+            let stored = match self.documents.asset(tenant, id, None).await? {
+                Fetched::Found(stored) => *stored,
+                Fetched::NotModified | Fetched::Absent => {
+                    return Err(ConversationError::DocumentGone(id.clone()));
+                }
+            };
+            let mut asset = stored.asset;
+            let mut state = match asset.scribe.take() {
+                Some(state) => state,
+                None => self.documents.recover_state(tenant, id).await?,
+            };
+            match change.style {
+                Some(StyleChoice::Always(style)) => {
+                    asset.metadata.style = style;
+                    state.style_evidence = None;
+                }
+                Some(StyleChoice::Auto) if state.style_evidence.is_none() => {
+                    state.style_evidence = Some(StyleEvidence::default());
+                }
+                Some(StyleChoice::Auto) | None => {}
+            }
+            asset.scribe = Some(state);
+            if let Some(instructions) = &change.instructions {
+                asset.metadata.instructions =
+                    Some(instructions.clone()).filter(|instructions| !instructions.is_empty());
+            }
+            asset.updated_at = iso(Timestamp::now());
+            let author = Author::Person(user.clone());
+            let (written, _) = self
+                .documents
+                .replace_asset(tenant, &asset, &stored.etag, &author)
+                .await?;
+            match written {
+                Written::Done { .. } => {
+                    // What Redis caches is the older one, and would cost the next turn a conflict.
+                    if let Err(error) = self.ledger.drop_asset(key).await {
+                        tracing::warn!(conversation.id = %key, "the cached document of {key} was not dropped: {error}");
+                    }
+                    return Ok(Some(Settings::of(&asset)));
+                }
+                Written::Gone => return Err(ConversationError::DocumentGone(id.clone())),
+                Written::Conflict => {}
+            }
+        }
+        Err(ConversationError::Contended)
+    }
+}
