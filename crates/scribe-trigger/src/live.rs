@@ -15,7 +15,9 @@
 //! one. Show the text of a `writing` as what it is, a draft; take it away at `withdrawn`, and at `processed` or `failed`
 //! read the document again. After these two nothing of the turn is shown any more unless `claimed` is later than what
 //! was seen. A process that is killed withdraws nothing, so a draft also goes when the conversation is told of another
-//! turn, and when nothing was heard of it for as long as a lease lasts.
+//! turn, and when nothing was heard of it for as long as a lease lasts, unless the conversation's status still names the
+//! turn as the one that is being written: a model may think for long, and mends some answers in a second call, which is
+//! not shown.
 //!
 //! **The text is a stranger's.** It is what a model wrote a moment ago, before any of the host's checks, and a turn may
 //! have told the model what to write. Show it as text or as Markdown without HTML, never as markup that is trusted;

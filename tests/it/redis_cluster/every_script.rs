@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use scribe_core::turn::TriggerState;
 use scribe_core::{ActiveScribeSession, ConversationKey};
-use scribe_trigger::Ledger;
 use scribe_trigger::ledger::{
     BacklogEntry, CachedAsset, Completion, Known, Parked, Registration, Release, Replayed, SessionUpdate,
     Sweep, SweepPace, Toggled,
 };
+use scribe_trigger::{Ledger, LiveEvent};
 
 use super::{claim, ledger, record};
 use crate::ledger::session;
-use crate::world::{RedisCluster, key};
+use crate::world::{RedisCluster, id, key};
 
 #[tokio::test]
 async fn every_script_runs_on_every_master() {
@@ -63,6 +63,8 @@ async fn every_script_runs_on_every_master() {
 /// Every operation that the ledger has, on one conversation.
 async fn everything(ledger: &Ledger, key: &ConversationKey) {
     ledger.ping().await.unwrap();
+    let told = LiveEvent::failed(&id("m0"));
+    ledger.publish(key, &told).await.unwrap();
     assert!(ledger.mark_none(key).await.unwrap());
     let session = session(key);
     let registration = Registration {
