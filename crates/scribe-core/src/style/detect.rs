@@ -215,6 +215,8 @@ mod tests {
             Some(Style::Literary),
             "the assistant wishes nothing"
         );
+        evidence.add("Then keep it factual.", &plan);
+        assert_eq!(evidence.wish(), Some(Style::Factual), "the later wish counts");
     }
 
     #[test]
