@@ -226,7 +226,7 @@ impl Engine {
                 let stored = StoredAsset::read(id.as_str(), cached.json.clone(), cached.etag.clone())?;
                 return Ok(Arc::new(stored));
             }
-            // A claim that brought no asset although Redis has one found the same ETag as we hold.
+            // A claim that brought the ETag alone found the one that we hold, or Redis has only that of a large asset.
             if let Some(held) = held
                 .as_ref()
                 .filter(|held| claimant.etag.as_ref() == Some(&held.etag))

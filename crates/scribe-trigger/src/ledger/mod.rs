@@ -5,7 +5,7 @@
 //!
 //! | key | value | TTL |
 //! |---|---|---|
-//! | `scribe:active:{tenant/conversation}` | hash: `session` (JSON, the spec's `ActiveScribeSession`), `asset` and `etag` (set together or not at all); or only `none`, the mark that no scribe belongs here | 24 h |
+//! | `scribe:active:{tenant/conversation}` | hash: `session` (JSON, the spec's `ActiveScribeSession`), `etag`, and `asset` where it is not too large (never without its `etag`); or only `none`, the mark that no scribe belongs here | 24 h |
 //! | `scribe:trigger:{tenant/conversation}` | hash: message id to JSON, the spec's `ScribeTrigger`; `:last-seq` | 7 days |
 //! | `scribe:queue:{tenant/conversation}` | sorted set: waiting message ids by sequence | 7 days |
 //! | `scribe:lease:{tenant/conversation}` | the token of who is writing, or `pause` | 10 s |

@@ -66,7 +66,7 @@ pub enum Claimed {
         seq: Seq,
         /// The session.
         session: Box<ActiveScribeSession>,
-        /// The asset's ETag, where Redis caches the asset.
+        /// The asset's ETag, where Redis knows it; it does of assets too that are too large to be cached.
         etag: Option<String>,
         /// The asset, where Redis caches it and the process does not hold it already.
         asset: Option<CachedAsset>,

@@ -180,12 +180,10 @@ impl Ledger {
         completion: &Completion<'_>,
     ) -> Result<Completed, LedgerError> {
         let keys = Keys::of(key);
-        let (asset, etag) = completion
-            .asset
-            .filter(|asset| self.caches(asset.json.len()))
-            .map_or(("", ""), |asset| (asset.json.as_str(), asset.etag.as_str()));
-        let etag_now = completion.asset.map(|asset| &*asset.etag);
-        let event = LiveEvent::processed(&completion.trigger.message_id, etag_now);
+        let etag = completion.asset.map(|asset| &*asset.etag);
+        let cached = completion.asset.filter(|asset| self.caches(asset.json.len()));
+        let json = cached.map_or("", |asset| asset.json.as_str());
+        let event = LiveEvent::processed(&completion.trigger.message_id, etag);
         let mut call = self.scripts.complete.prepare_invoke();
         call.key(keys.active)
             .key(&keys.trigger)
@@ -195,8 +193,8 @@ impl Ledger {
             .arg(completion.token)
             .arg(completion.last_update_at)
             .arg(completion.message_count)
-            .arg(etag)
-            .arg(asset)
+            .arg(etag.unwrap_or_default())
+            .arg(json)
             .arg(u8::from(completion.late))
             .arg(keys.events)
             .arg(encode(&event)?)

@@ -2,8 +2,8 @@
 -- Whoever asks, the turn is marked processed, a parked one too, and one that Redis had forgotten. Only the holder
 -- of the lease gives it back, caches the asset, tells the readers, and learns which turn to hand on.
 -- KEYS  1 active  2 trigger  3 queue  4 lease
--- ARGV  1 trigger (JSON, as the caller knows it)  2 token  3 lastUpdateAt  4 messageCount  5 ETag
---       6 asset, or '' to cache none  7 late (1 or 0)  8 channel  9 what to publish
+-- ARGV  1 trigger (JSON, as the caller knows it)  2 token  3 lastUpdateAt  4 messageCount
+--       5 ETag, or ''  6 asset, or '' to cache none  7 late (1 or 0)  8 channel  9 what to publish
 --       10 trigger TTL (s)  11 session TTL (s)
 -- Returns {'holder' or 'fact', 1 where a copy stands under waiting/, trigger to hand on or ''}.
 local given = cjson.decode(ARGV[1])
@@ -34,12 +34,11 @@ if session then
   session.lastUpdateAt = ARGV[3]
   session.messageCount = tonumber(ARGV[4])
   redis.call('HSET', KEYS[1], 'session', cjson.encode(session))
-  -- Asset and ETag are set together or not at all.
-  if ARGV[6] == '' then
-    redis.call('HDEL', KEYS[1], 'asset', 'etag')
-  else
-    redis.call('HSET', KEYS[1], 'asset', ARGV[6], 'etag', ARGV[5])
-  end
+  -- An asset never stands without its ETag. One that is too large to be cached leaves the ETag alone, by which a
+  -- process knows whether it holds the present one.
+  redis.call('HDEL', KEYS[1], 'asset', 'etag')
+  if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'etag', ARGV[5]) end
+  if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'asset', ARGV[6]) end
   redis.call('EXPIRE', KEYS[1], ARGV[11])
 end
 redis.call('PUBLISH', ARGV[8], ARGV[9])
