@@ -15,6 +15,7 @@ mod live;
 mod local_run;
 mod model_check;
 mod narrator;
+mod pace;
 mod protocol;
 mod redis_cluster;
 mod s3_contract;
