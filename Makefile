@@ -23,7 +23,7 @@ sweeper := $(target)/lambda/sweeper/bootstrap
 with-tools := PATH="$(CURDIR)/.tools/lambda/bin:$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
 title = @printf '\n== %s, %(%T)T\n' "$@"
 
-.PHONY: help run test soak import invoke invoke-bare function fmt ci format clippy docs template bootstrap clean
+.PHONY: help run test soak pace import invoke invoke-bare function fmt ci format clippy docs template bootstrap clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -45,6 +45,11 @@ soak: ## Random schedules of faults: MINUTES=30 [SEED=… [SCHEDULE=…]], to se
 	cargo build $(locked) --workspace --bins
 	SOAK_MINUTES=$(or $(MINUTES),30) SOAK_SEED=$(SEED) SOAK_SCHEDULE=$(SCHEDULE) cargo test $(locked) -p tests --test it -- \
 		--exact soak::no_schedule_of_faults_loses_or_doubles_a_turn --nocapture
+
+pace: ## Measure turns with a model at a real one's pace; 800 of them in a row take 20 minutes
+	@.ci/install compiler redis
+	cargo build $(locked) --workspace --bins
+	PACE_ALL=1 cargo test $(locked) -p tests --test it -- pace:: --nocapture
 
 import: ## Send a transcript through `make run`: FILE=transcript.jsonl [TITLE="The title"]
 	@$(if $(FILE),,$(error which transcript? make import FILE=transcript.jsonl [TITLE="The title"]))$(build) --quiet
