@@ -14,8 +14,8 @@ use pulldown_cmark::{Event, Parser, TagEnd};
 pub(crate) use manifest::hash;
 pub use manifest::{Author, BlockEntry, Manifest};
 pub use split::Kind;
-use split::References;
 pub(crate) use split::{Anatomy, EXTENSIONS, Piece};
+use split::{References, as_lines};
 
 /// What stands in a new document until the scribe writes its first text.
 pub const PLACEHOLDER: &str = "*The scribe will populate this document as your conversation continues...*";
@@ -254,7 +254,7 @@ pub fn escape_inline(text: &str) -> String {
 #[must_use]
 pub fn plain_text(markdown: &str) -> String {
     let mut plain = String::new();
-    for event in Parser::new_ext(markdown, EXTENSIONS) {
+    for event in Parser::new_ext(&as_lines(markdown), EXTENSIONS) {
         match event {
             Event::Text(text) | Event::Code(text) => plain.push_str(&text),
             Event::SoftBreak | Event::HardBreak => plain.push(' '),

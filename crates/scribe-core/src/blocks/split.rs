@@ -7,6 +7,7 @@
 //! Front matter is recognised here and not by the parser, which would find it in the middle of a text as well,
 //! where every other reader sees a rule and a heading.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -71,6 +72,7 @@ pub(crate) const EXTENSIONS: Options = Options::ENABLE_TABLES
 impl Anatomy {
     /// Takes a whole document apart.
     pub(crate) fn of(content: &str) -> Self {
+        let content = &*as_lines(content);
         let top = if content.starts_with('\u{feff}') {
             '\u{feff}'.len_utf8()
         } else {
@@ -94,7 +96,7 @@ impl Anatomy {
 
     /// Takes a part of a document apart: nothing in it is front matter.
     pub(crate) fn of_part(markdown: &str) -> Self {
-        Self::from(markdown, 0)
+        Self::from(&as_lines(markdown), 0)
     }
 
     fn from(content: &str, body: usize) -> Self {
@@ -166,14 +168,19 @@ fn in_lines(content: &str, body: usize, found: Vec<Piece>) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::with_capacity(found.len());
     let mut covered = body;
     for piece in found {
+        // Looking for the ends of a line that is covered already would take square time where one line holds
+        // thousands of footnotes, one in the other.
+        if piece.span.end <= covered {
+            continue;
+        }
         let end = trimmed_end(content, &piece.span);
         if end <= covered {
             continue;
         }
-        let line_start = content[..piece.span.start]
+        let gap = covered..piece.span.start.max(covered);
+        let start = content[gap]
             .rfind(['\n', '\r'])
-            .map_or(0, |at| at + 1);
-        let start = line_start.max(covered);
+            .map_or(covered, |at| covered + at + 1);
         pieces.extend(between(content, covered..start));
         pieces.push(Piece {
             kind: piece.kind,
@@ -183,6 +190,17 @@ fn in_lines(content: &str, body: usize, found: Vec<Piece>) -> Vec<Piece> {
     }
     pieces.extend(between(content, covered..content.len()));
     pieces
+}
+
+/// The text, byte for byte as long, in which every line break is one to the parser. A lone `\r` is a line break by
+/// CommonMark, but the parser overlooks it here and there, and then a block's meaning depends on its neighbours.
+pub(super) fn as_lines(content: &str) -> Cow<'_, str> {
+    let lone = |at: usize| content[at..].starts_with('\r') && !content[at + 1..].starts_with('\n');
+    if !content.match_indices('\r').any(|(at, _)| lone(at)) {
+        return Cow::Borrowed(content);
+    }
+    let line = |(at, c): (usize, char)| if c == '\r' && lone(at) { '\n' } else { c };
+    Cow::Owned(content.char_indices().map(line).collect())
 }
 
 /// What stands between two blocks and is not blank: definitions of reference links.
@@ -330,6 +348,14 @@ mod tests {
             &[(Heading(1), "# T"), (Paragraph, "a\r\nb")],
         );
         check("a\rb\r\rc", &[(Paragraph, "a\rb"), (Paragraph, "c")]);
+        check(
+            "```\rcode\r```\rtext",
+            &[(Code, "```\rcode\r```"), (Paragraph, "text")],
+        );
+        check(
+            "---\ra: 1\r---\rx",
+            &[(FrontMatter, "---\ra: 1\r---"), (Paragraph, "x")],
+        );
         check(
             "שלום עולם\n\n🐉 *x*",
             &[(Paragraph, "שלום עולם"), (Paragraph, "🐉 *x*")],
