@@ -23,7 +23,7 @@ sweeper := $(target)/lambda/sweeper/bootstrap
 with-tools := PATH="$(CURDIR)/.tools/lambda/bin:$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
 title = @printf '\n== %s, %(%T)T\n' "$@"
 
-.PHONY: help run test soak pace import invoke invoke-bare function fmt ci format clippy docs template bootstrap clean
+.PHONY: help run test soak pace fuzz import invoke invoke-bare function fmt ci format clippy docs template bootstrap clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -50,6 +50,11 @@ pace: ## Measure turns with a model at a real one's pace; 800 of them in a row t
 	@.ci/install compiler redis
 	cargo build $(locked) --workspace --bins
 	PACE_ALL=1 cargo test $(locked) -p tests --test it -- pace:: --nocapture
+
+fuzz: ## Fuzz reading and weaving: MINUTES=10; needs a nightly compiler and cargo-fuzz
+	mkdir -p crates/scribe-core/fuzz/corpus/weave
+	cd crates/scribe-core && cargo +nightly fuzz run weave fuzz/corpus/weave fuzz/seeds -- \
+		-dict=fuzz/dictionary -max_len=2000 -max_total_time=$$(($(or $(MINUTES),10) * 60))
 
 import: ## Send a transcript through `make run`: FILE=transcript.jsonl [TITLE="The title"]
 	@$(if $(FILE),,$(error which transcript? make import FILE=transcript.jsonl [TITLE="The title"]))$(build) --quiet
