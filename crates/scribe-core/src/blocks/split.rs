@@ -177,7 +177,13 @@ fn in_lines(content: &str, body: usize, found: Vec<Piece>) -> Vec<Piece> {
         if end <= covered {
             continue;
         }
-        let gap = covered..piece.span.start.max(covered);
+        if let Some(last) = pieces.last_mut().filter(|_| piece.span.start < covered) {
+            // It begins on the last line of another one and goes on: together they are whole lines.
+            last.span.end = end;
+            covered = end;
+            continue;
+        }
+        let gap = covered..piece.span.start;
         let start = content[gap]
             .rfind(['\n', '\r'])
             .map_or(covered, |at| covered + at + 1);
@@ -294,6 +300,10 @@ mod tests {
         check(
             "a[^1]\n\n[^1]: note\n    more\n",
             &[(Paragraph, "a[^1]"), (Footnote, "[^1]: note\n    more")],
+        );
+        check(
+            "[^1]: [^2]: note\n    more\n\nb",
+            &[(Footnote, "[^1]: [^2]: note\n    more"), (Paragraph, "b")],
         );
     }
 
