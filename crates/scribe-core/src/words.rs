@@ -91,6 +91,12 @@ impl Bag {
         self.0.len()
     }
 
+    /// The hashes of the words, each once.
+    pub(crate) fn distinct(&self) -> impl Iterator<Item = u64> {
+        let chunks = self.0.chunk_by(|a, b| a == b);
+        chunks.filter_map(|chunk| chunk.first().copied())
+    }
+
     /// How alike two texts are by their words, whatever the order: 0 nothing in common, 1 the same words.
     pub(crate) fn likeness(&self, other: &Self) -> f64 {
         let all = self.len() + other.len();

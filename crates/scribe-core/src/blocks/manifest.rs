@@ -79,23 +79,31 @@ impl Manifest {
     /// First by hash: an entry whose hash is there explains that block, wherever it now stands. Then by order:
     /// where as many blocks are unexplained between two explained ones as entries are missing there, they are
     /// the same blocks, edited; they keep their ids and turns, and are now a person's. What is left was added
-    /// by a person. (By similarity comes where both texts are known, which is when a person saves.)
+    /// by a person. (By likeness comes where both texts are known: see [`carry`](super::carry).)
     pub(super) fn laid_over(&self, hashes: &[String]) -> Vec<BlockEntry> {
         let explained = self.by_hash(hashes);
-        let mut explaining: Vec<Option<usize>> = explained.clone();
+        let mut explaining = explained.clone();
+        self.by_order(&mut explaining);
+        self.entries_for(hashes, &explained, &explaining)
+    }
+
+    /// Where as many blocks are unexplained between two explained ones as entries are missing there, explains them
+    /// by their order.
+    pub(super) fn by_order(&self, explaining: &mut [Option<usize>]) {
+        let explained = explaining.to_vec();
         let mut used = vec![false; self.0.len()];
         for &entry in explained.iter().flatten() {
             used[entry] = true;
         }
         let mut at = 0;
-        while at < hashes.len() {
+        while at < explained.len() {
             if explained[at].is_some() {
                 at += 1;
                 continue;
             }
-            let end = (at..hashes.len())
+            let end = (at..explained.len())
                 .find(|&next| explained[next].is_some())
-                .unwrap_or(hashes.len());
+                .unwrap_or(explained.len());
             let first = if at == 0 {
                 0
             } else {
@@ -111,12 +119,11 @@ impl Manifest {
             }
             at = end;
         }
-        self.entries_for(hashes, &explained, &explaining)
     }
 
     /// For each block the entry with its hash. Common beginnings and ends first, so that of several blocks with
     /// one text (rules, mostly) each keeps its own entry.
-    fn by_hash(&self, hashes: &[String]) -> Vec<Option<usize>> {
+    pub(super) fn by_hash(&self, hashes: &[String]) -> Vec<Option<usize>> {
         let entries = &self.0;
         let same = |(hash, entry): (&String, &BlockEntry)| *hash == entry.hash;
         let head = hashes.iter().zip(entries).take_while(|&pair| same(pair)).count();
@@ -141,7 +148,7 @@ impl Manifest {
     }
 
     /// The entries that result: as they were where the hash explains the block, a person's otherwise.
-    fn entries_for(
+    pub(super) fn entries_for(
         &self,
         hashes: &[String],
         explained: &[Option<usize>],
