@@ -17,7 +17,7 @@
 //! the scribe's. An answer that begins with a brace is one as the model writes it. A hash of `now` is the block's own.
 
 use scribe_core::blocks::{Author, BlockEntry, Document, Manifest};
-use scribe_core::edits::{Answer, AnswerError, Bounds, Resort, Weaving};
+use scribe_core::edits::{Answer, AnswerError, Bounds, EditOutcome, Resort, Weaving};
 use scribe_core::{Seq, Turn};
 use serde_json::{Value, json};
 
@@ -88,10 +88,16 @@ pub(crate) fn check(case: &str) {
 }
 
 /// Weaves an answer, as it is done at first and as a last resort, and once more into what came of it, as after a
-/// conflict.
-pub(crate) fn check_answer(document: &Document, seen: &Document, answer: &Answer, turn: &Turn) {
+/// conflict. Returns what became of the edits at first.
+pub(crate) fn check_answer(
+    document: &Document,
+    seen: &Document,
+    answer: &Answer,
+    turn: &Turn,
+) -> Vec<EditOutcome> {
+    let bounds = Bounds::default();
+    let mut first = None;
     for resort in [Resort::Refuse, Resort::Append] {
-        let bounds = Bounds::default();
         let weaving = Weaving {
             document,
             seen,
@@ -108,7 +114,10 @@ pub(crate) fn check_answer(document: &Document, seen: &Document, answer: &Answer
             };
             oracle::check_woven(&woven.document, answer, &again.weave(answer));
         }
+        let outcomes = result.map_or_else(|error| error.outcomes, |woven| woven.outcomes);
+        first.get_or_insert(outcomes);
     }
+    first.unwrap_or_default()
 }
 
 fn edits(asked: &str) -> Vec<Value> {

@@ -12,9 +12,15 @@
     clippy::panic,
     reason = "a test that cannot read its cases has failed"
 )]
+#![expect(
+    clippy::print_stdout,
+    reason = "a failed test shows its case, and figures are for those who ask for them"
+)]
 
+mod bad_answers;
 mod case;
 mod commonmark;
 mod oracle;
+mod people;
 mod round_trips;
 mod seeds;
