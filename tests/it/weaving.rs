@@ -119,7 +119,7 @@ async fn what_a_persons_save_refuses_is_suggested_without_a_second_call() {
         .person_writes(&session, |asset| {
             asset.content = asset
                 .content
-                .replace("Milestone-0001", "Milestone-0001 (a person)")
+                .replace("Milestone-0001", "Milestone-0001 (a person)");
         })
         .await;
     go.notify_one();

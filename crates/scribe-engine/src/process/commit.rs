@@ -128,7 +128,12 @@ fn woven(
     answered: &Answered,
     turn: &Turn,
 ) -> Result<Woven, AttemptError> {
-    let document = Document::read(&asset.content, &state.blocks);
+    // A program that saved the text and left the manifest alone changed the text that the model saw.
+    let document = if state.blocks == seen.manifest() {
+        Document::read_after(&asset.content, seen)
+    } else {
+        Document::read(&asset.content, &state.blocks)
+    };
     let weaving = Weaving {
         document: &document,
         seen,
