@@ -117,7 +117,7 @@ impl Loom<'_> {
             self.deletes += 1;
             return Ok(self.suggest(at, SuggestedAction::Delete, "", because));
         }
-        self.document = without(&self.document, at).ok_or(Refusal::Disturbs)?;
+        self.document = without(&self.document, at, &self.turn).ok_or(Refusal::Disturbs)?;
         self.deletes += 1;
         self.deleted_words += these;
         Ok(Fate::Woven {

@@ -204,7 +204,7 @@ pub(crate) fn is_separator(document: &Document, block: &Block) -> bool {
 
 /// The document without one block; nothing if other blocks would change. Where its neighbours would join, an empty
 /// comment keeps them apart.
-pub(super) fn without(document: &Document, at: usize) -> Option<Document> {
+pub(super) fn without(document: &Document, at: usize, turn: &str) -> Option<Document> {
     let blocks = document.block_list();
     let block = blocks.get(at)?;
     let content = document.content();
@@ -215,7 +215,7 @@ pub(super) fn without(document: &Document, at: usize) -> Option<Document> {
         (None, None) => return None,
     };
     let mut new = NewBlocks {
-        turn: "",
+        turn,
         next_number: document.next_number(),
     };
     let comment = new.comment();

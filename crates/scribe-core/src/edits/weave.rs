@@ -265,7 +265,7 @@ impl Loom<'_> {
         // A document of the placeholder alone keeps it until something else stands there.
         let placeholder = document.blocks().position(|block| document.is_placeholder(block));
         match placeholder {
-            Some(at) => without(&document, at).unwrap_or(document),
+            Some(at) => without(&document, at, &self.turn).unwrap_or(document),
             None => document,
         }
     }
