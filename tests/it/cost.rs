@@ -79,7 +79,8 @@ impl Bench {
             .await
             .unwrap();
         let mut metadata: Vec<_> = head.metadata.unwrap().into_iter().collect();
-        metadata.retain(|(name, _)| !["scribe-author", "scribe-turn"].contains(&name.as_str()));
+        metadata
+            .retain(|(name, _)| !["scribe-author", "scribe-turn", "scribe-edits"].contains(&name.as_str()));
         metadata.sort();
         metadata
     }

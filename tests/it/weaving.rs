@@ -7,7 +7,7 @@ use scribe_core::turn::TriggerState;
 use scribe_core::{ActiveScribeSession, MediaAsset, ScribeState};
 use serde_json::{Value, json};
 
-use crate::world::{Reply, World, key, run, said, woven};
+use crate::world::{BUCKET, Reply, World, key, run, said, woven};
 
 fn say(answer: &Value) -> Reply {
     Reply::Say {
@@ -57,6 +57,13 @@ async fn a_second_call_mends_what_was_refused() {
     assert_eq!(
         tally(&asset),
         [("append woven".into(), 1), ("replace woven".into(), 1)]
+    );
+    let key = format!("tenants/default/media-assets/{}.json", session.text_asset_id);
+    let head = world.s3.head_object().bucket(BUCKET).key(key).send().await;
+    let metadata = head.unwrap().metadata.unwrap();
+    assert_eq!(
+        metadata["scribe-edits"], "replace woven 1",
+        "the version says so too"
     );
     let requests = world.model.requests();
     assert_eq!(requests.len(), 3);

@@ -38,6 +38,17 @@ impl Tally {
     }
 }
 
+impl std::fmt::Display for Tally {
+    /// `append woven 2, replace suggested: a person's block 1`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, (name, count)) in self.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{name} {count}")?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +69,6 @@ mod tests {
         let json = serde_json::to_string(&tally).unwrap();
         assert_eq!(json, r#"{"delete refused: stale hash":2,"no edits":1}"#);
         assert_eq!(serde_json::from_str::<Tally>(&json).unwrap(), tally);
+        assert_eq!(tally.to_string(), "delete refused: stale hash 2, no edits 1");
     }
 }

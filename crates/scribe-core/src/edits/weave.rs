@@ -87,16 +87,16 @@ impl Weaving<'_> {
             deleted_words: 0,
         };
         let mut outcomes = Vec::with_capacity(answer.edits.len());
+        let mut texts: HashSet<&str> = HashSet::new();
         for (at, edit) in answer.edits.iter().enumerate() {
-            let repeats = !edit.markdown().trim().is_empty()
-                && answer.edits[..at]
-                    .iter()
-                    .any(|earlier| earlier.markdown().trim() == edit.markdown().trim());
-            let fate = match at {
-                _ if at >= self.bounds.edits => Err(Refusal::TooMany),
+            let text = edit.markdown().trim();
+            let fate = if at >= self.bounds.edits {
+                Err(Refusal::TooMany)
+            } else if !text.is_empty() && !texts.insert(text) {
                 // Small models do not stop by themselves.
-                _ if repeats => Err(Refusal::Duplicate),
-                _ => loom.weave_one(edit),
+                Err(Refusal::Duplicate)
+            } else {
+                loom.weave_one(edit)
             };
             let fate = fate.or_else(|refusal| match self.resort {
                 Resort::Append if refusal.can_be_mended() => loom.append_instead(edit, refusal),

@@ -21,7 +21,7 @@ mod system;
 use serde_json::Value;
 
 use crate::blocks::Document;
-use crate::edits::answer_schema;
+use crate::edits::{NO_CHANGE, answer_schema};
 use crate::style::Style;
 use crate::turn::Turn;
 
@@ -53,9 +53,6 @@ pub const OUTLINE_END: &str = "OUTLINE>>>";
 pub const RELATED_BEGIN: &str = "<<<RELATED";
 /// The line behind those blocks.
 pub const RELATED_END: &str = "RELATED>>>";
-
-/// How an answer begins that changes nothing, where a rewrite was asked for. The reason follows on the same line.
-pub const NO_CHANGE: &str = "NO CHANGE:";
 
 /// How large a prompt and its answer may be. A token counts as four bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,7 +222,7 @@ fn rewrite(input: &PromptInput<'_>) -> Option<Prompt> {
     };
     let said = Said::of(input.turn, &Echo::of(document, false), turn_room(input));
     let data = format!(
-        "The document:\n{DOCUMENT_BEGIN}\n{}\n{}\n{DOCUMENT_END}\n\n{}\nAnswer with the whole document in Markdown, or with {NO_CHANGE} and the reason.",
+        "The document:\n{DOCUMENT_BEGIN}\n{}\n{}\n{DOCUMENT_END}\n\n{}\nAnswer with the whole document in Markdown, or with {NO_CHANGE}: and the reason.",
         title_line(input),
         json_string(&content),
         turn_text(&said)

@@ -22,6 +22,8 @@ pub enum Author {
         conversation: ConversationKey,
         /// Its id.
         message_id: MessageId,
+        /// What became of its edits, by operation and outcome.
+        edits: String,
         /// What it has cost.
         usage: Usage,
         /// Which model answered.
@@ -38,11 +40,17 @@ impl Author {
             Self::Turn {
                 conversation,
                 message_id,
+                edits,
                 usage,
                 model,
             } => {
                 let turn = format!("{}/{message_id}", conversation.conversation);
-                let mut metadata = HashMap::from([entry("author", "turn".into()), entry("turn", turn)]);
+                let mut metadata = HashMap::from([
+                    entry("author", "turn".into()),
+                    entry("turn", turn),
+                    // All metadata of an object may have two kilobytes.
+                    entry("edits", edits.chars().take(900).collect()),
+                ]);
                 if !usage.is_nothing() {
                     metadata.extend([
                         entry("model", header_value(model)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use scribe_core::blocks::Document;
-use scribe_core::edits::{EditOutcome, Fate, Resort, Weaving, Woven};
+use scribe_core::edits::{EditOutcome, Fate, Resort, Tally, Weaving, Woven};
 use scribe_core::style::style_with;
 use scribe_core::turn::Turn;
 use scribe_core::{MediaAsset, Record, ScribeState, Standing};
@@ -57,20 +57,26 @@ impl Engine {
         let key = &claimant.key;
         let trigger = &claimant.trigger;
         let turn = trigger.turn(key);
-        let author = Author::Turn {
-            conversation: key.clone(),
-            message_id: trigger.message_id.clone(),
-            usage: claimant.usage(),
-            model: claimant
-                .answering_model()
-                .unwrap_or_else(|| self.config.narrator.model.clone()),
-        };
+        let model = claimant
+            .answering_model()
+            .unwrap_or_else(|| self.config.narrator.model.clone());
         for _ in 0..CONFLICTS {
             let woven = match answered.woven.take() {
                 Some(woven) => woven,
                 None => woven(&stored.asset, &state, seen, &answered, &turn)?,
             };
-            let mut asset = woven_asset(&stored.asset, &state, woven, &answered.taken_back, &turn);
+            let mut outcomes = woven.outcomes;
+            outcomes.extend_from_slice(&answered.taken_back);
+            let mut tally = Tally::default();
+            tally.add(&outcomes);
+            let author = Author::Turn {
+                conversation: key.clone(),
+                message_id: trigger.message_id.clone(),
+                edits: tally.to_string(),
+                usage: claimant.usage(),
+                model: model.clone(),
+            };
+            let mut asset = woven_asset(&stored.asset, &state, &woven.document, &outcomes, &turn);
             // Onto the cost of the version that is replaced, whichever it is: a conflict does not count it twice.
             if let Some(state) = &mut asset.scribe {
                 state.cost.add(claimant.usage());
@@ -81,6 +87,7 @@ impl Engine {
                 .await?;
             match written {
                 Written::Done { etag } => {
+                    tell(&outcomes, &turn);
                     let stored = Arc::new(StoredAsset { asset, json, etag });
                     self.hold(&key.tenant, Arc::clone(&stored));
                     let none = Record::default();
@@ -152,21 +159,38 @@ fn woven(
 fn woven_asset(
     asset: &MediaAsset,
     state: &ScribeState,
-    woven: Woven,
-    taken_back: &[EditOutcome],
+    document: &Document,
+    outcomes: &[EditOutcome],
     turn: &Turn,
 ) -> MediaAsset {
     let mut state = state.clone();
     state.schema = scribe_core::SCRIBE_SCHEMA;
-    state.blocks = woven.document.manifest();
+    state.blocks = document.manifest();
     state
         .record
         .add(&turn.conversation.conversation, turn.message_id.clone(), turn.seq);
     let (style, evidence) = style_with(asset.metadata.style, state.style_evidence, turn);
     state.style_evidence = evidence;
-    let mut outcomes = woven.outcomes;
-    outcomes.extend_from_slice(taken_back);
-    state.outcomes.add(&outcomes);
+    state.outcomes.add(outcomes);
+    for outcome in outcomes {
+        if let Fate::Suggested { suggestion, .. } = &outcome.fate {
+            state.suggestions.add((**suggestion).clone());
+        }
+    }
+    let now = iso(Timestamp::now());
+    let mut asset = asset.clone();
+    asset.content = document.content().to_owned();
+    asset.updated_at.clone_from(&now);
+    asset.metadata.last_scribe_update = Some(now);
+    asset.metadata.style = style;
+    asset.metadata.last_message_id = Some(turn.message_id.to_string());
+    asset.metadata.scribe_version = Some("realtime".into());
+    asset.scribe = Some(state);
+    asset
+}
+
+/// What became of each edit that was committed, for whoever counts.
+fn tell(outcomes: &[EditOutcome], turn: &Turn) {
     for outcome in outcomes {
         tracing::info!(
             turn.id = %turn.message_id,
@@ -177,18 +201,5 @@ fn woven_asset(
             turn.message_id,
             outcome.label()
         );
-        if let Fate::Suggested { suggestion, .. } = outcome.fate {
-            state.suggestions.add(*suggestion);
-        }
     }
-    let now = iso(Timestamp::now());
-    let mut asset = asset.clone();
-    asset.content = woven.document.content().to_owned();
-    asset.updated_at.clone_from(&now);
-    asset.metadata.last_scribe_update = Some(now);
-    asset.metadata.style = style;
-    asset.metadata.last_message_id = Some(turn.message_id.to_string());
-    asset.metadata.scribe_version = Some("realtime".into());
-    asset.scribe = Some(state);
-    asset
 }
