@@ -23,7 +23,7 @@ sweeper := $(target)/lambda/sweeper/bootstrap
 with-tools := PATH="$(CURDIR)/.tools/lambda/bin:$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
 title = @printf '\n== %s, %(%T)T\n' "$@"
 
-.PHONY: help run test soak pace fuzz import invoke invoke-bare function fmt ci format clippy docs template bootstrap clean
+.PHONY: help run test soak pace fuzz quality import invoke invoke-bare function fmt ci format clippy docs template bootstrap clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -55,6 +55,10 @@ fuzz: ## Fuzz reading and weaving: MINUTES=10; needs a nightly compiler and carg
 	mkdir -p crates/scribe-core/fuzz/corpus/weave
 	cd crates/scribe-core && cargo +nightly fuzz run weave fuzz/corpus/weave fuzz/seeds -- \
 		-dict=fuzz/dictionary -max_len=2000 -max_total_time=$$(($(or $(MINUTES),10) * 60))
+
+quality: ## Measure the documents that a real model writes: OPENAI_API_KEY=… or OPENAI_BASE_URL=… [QUALITY_ONLY=trip]
+	@.ci/install compiler redis
+	QUALITY=1 cargo test $(locked) -p tests --test it -- --exact quality::documents_keep_what_was_said --nocapture
 
 import: ## Send a transcript through `make run`: FILE=transcript.jsonl [TITLE="The title"]
 	@$(if $(FILE),,$(error which transcript? make import FILE=transcript.jsonl [TITLE="The title"]))$(build) --quiet

@@ -17,6 +17,7 @@ mod model_check;
 mod narrator;
 mod pace;
 mod protocol;
+mod quality;
 mod redis_cluster;
 mod s3_contract;
 mod settings;
