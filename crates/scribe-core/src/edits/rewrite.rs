@@ -12,14 +12,12 @@ use super::splice::is_separator;
 /// What a model answers where the turn changes nothing, with the reason behind it.
 pub const NO_CHANGE: &str = "NO CHANGE";
 
-/// From which likeness on (0 to 1, by words) a block of the rewrite is a block of the document, changed.
+/// Which share of its words a heading or a paragraph keeps if it was changed. With less it was left out, and what
+/// stands there is new: taking one sentence for another would lose the first.
+const KEPT_OF_PROSE: f64 = 0.75;
+
+/// From which likeness on (0 to 1, by words) a list, a table or another block is one of the document's, changed.
 const CHANGED_LIKENESS: f64 = 0.4;
-
-/// The same for blocks with few words: "The harbour" is not "The market", changed.
-const SHORT_LIKENESS: f64 = 0.7;
-
-/// Blocks with fewer words than this are short.
-const SHORT_WORDS: usize = 6;
 
 /// The most pairs of blocks that are compared with each other.
 const MOST_PAIRS: usize = 40_000;
@@ -163,20 +161,13 @@ fn pairs(seen: &Document, old: &[&Block], new: &[New<'_>]) -> Vec<(usize, usize)
     let new_bags: Vec<Bag> = new.iter().map(|block| Bag::of(block.text)).collect();
     let likeness = |at: usize, of_new: usize| {
         let likeness = old_bags[at].likeness(&new_bags[of_new]);
-        let same_kind = old[at].kind() == new[of_new].kind;
-        // A list or a table may grow a lot and still be the same one.
-        let is_prose = matches!(old[at].kind(), Kind::Heading(_) | Kind::Paragraph);
-        let is_short = is_prose && old_bags[at].len().min(new_bags[of_new].len()) < SHORT_WORDS;
-        let least = if is_short {
-            SHORT_LIKENESS
-        } else {
-            CHANGED_LIKENESS
+        let is_changed = match old[at].kind() {
+            kind if kind != new[of_new].kind => false,
+            Kind::Heading(_) | Kind::Paragraph => old_bags[at].share_in(&new_bags[of_new]) >= KEPT_OF_PROSE,
+            // A list may grow a lot and still be the same one.
+            _ => likeness >= CHANGED_LIKENESS,
         };
-        if same_kind && likeness >= least {
-            likeness
-        } else {
-            0.0
-        }
+        if is_changed { likeness } else { 0.0 }
     };
     // The best sum of likenesses of everything from (at, of_new) on.
     let width = new.len() + 1;
