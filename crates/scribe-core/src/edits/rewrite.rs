@@ -104,14 +104,13 @@ fn edits(seen: &Document, old: &[&Block], new: &[New<'_>]) -> Vec<Edit> {
     }
     let mut edits = Vec::new();
     let mut kept = vec![false; old.len()];
-    let mut last: Option<&Block> = None;
     let mut added: Vec<&str> = Vec::new();
     for (block, was) in new.iter().zip(&was) {
         let Some(was) = *was else {
             added.push(block.text);
             continue;
         };
-        edits.extend(insertion(&mut added, last));
+        edits.extend(insertion(&mut added, old.get(was.saturating_sub(1))));
         kept[was] = true;
         let entry = old[was].entry();
         if entry.hash != block.hash {
@@ -121,9 +120,8 @@ fn edits(seen: &Document, old: &[&Block], new: &[New<'_>]) -> Vec<Edit> {
                 markdown: block.text.to_owned(),
             });
         }
-        last = Some(old[was]);
     }
-    edits.extend(insertion(&mut added, last));
+    edits.extend(insertion(&mut added, old.last()));
     let gone = old.iter().zip(kept).filter(|(_, kept)| !kept);
     edits.extend(gone.map(|(block, _)| Edit::Delete {
         block: block.id().to_owned(),
@@ -132,8 +130,9 @@ fn edits(seen: &Document, old: &[&Block], new: &[New<'_>]) -> Vec<Edit> {
     edits
 }
 
-/// The added blocks, to be put behind the last one that was there before.
-fn insertion(added: &mut Vec<&str>, last: Option<&Block>) -> Option<Edit> {
+/// The added blocks, to be put behind a block: the one before the next that was kept, also where that one was left out,
+/// because it may stay all the same.
+fn insertion(added: &mut Vec<&str>, last: Option<&&Block>) -> Option<Edit> {
     if added.is_empty() {
         return None;
     }
@@ -242,7 +241,7 @@ mod tests {
         check(
             "Something else altogether.",
             &[
-                r#"append end "Something else altogether.""#,
+                r#"insert_after b4 "Something else altogether.""#,
                 r#"delete b1 """#,
                 r#"delete b2 """#,
                 r#"delete b3 """#,
