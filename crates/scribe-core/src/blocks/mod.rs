@@ -95,17 +95,7 @@ impl Document {
             .map(|piece| hash(&content[piece.span.clone()]))
             .collect();
         let entries = manifest.laid_over(&hashes);
-        let block = |(piece, entry): (Piece, BlockEntry)| Block {
-            entry,
-            kind: piece.kind,
-            span: piece.span,
-        };
-        Self {
-            content: content.to_owned(),
-            blocks: anatomy.pieces.into_iter().zip(entries).map(block).collect(),
-            references: anatomy.references,
-            next_number: manifest.next_number(),
-        }
+        Self::of(content, anatomy, entries, manifest.next_number())
     }
 
     /// Takes a text apart that a person made of this document. More blocks keep their ids than with
@@ -122,6 +112,10 @@ impl Document {
             }
         });
         let entries = carry::carried(before, &new.collect::<Vec<_>>());
+        Self::of(content, anatomy, entries, before.next_number)
+    }
+
+    fn of(content: &str, anatomy: Anatomy, entries: Vec<BlockEntry>, next_number: u64) -> Self {
         let block = |(piece, entry): (Piece, BlockEntry)| Block {
             entry,
             kind: piece.kind,
@@ -131,7 +125,7 @@ impl Document {
             content: content.to_owned(),
             blocks: anatomy.pieces.into_iter().zip(entries).map(block).collect(),
             references: anatomy.references,
-            next_number: before.next_number,
+            next_number,
         }
     }
 
