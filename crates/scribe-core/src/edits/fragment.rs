@@ -112,6 +112,13 @@ impl Fragment {
         self.pieces.iter().filter_map(level).min()
     }
 
+    /// Whether nothing stands below its headings.
+    pub(super) fn is_headings_only(&self) -> bool {
+        self.pieces
+            .iter()
+            .all(|piece| matches!(piece.kind, Kind::Heading(_) | Kind::Rule))
+    }
+
     /// The rank of the heading that it begins with.
     pub(super) fn leading_heading(&self) -> Option<u8> {
         match self.pieces.first()?.kind {

@@ -195,6 +195,14 @@ pub enum Fate {
 }
 
 impl Fate {
+    /// Why it was refused, if it was.
+    fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(*refusal),
+            Self::Woven { .. } | Self::Suggested { .. } => None,
+        }
+    }
+
     /// What became of it, in few words and without a text: they are counted.
     #[must_use]
     pub fn label(&self) -> String {
@@ -236,18 +244,17 @@ impl EditOutcome {
     /// Whether the model may mend it if it is told so.
     #[must_use]
     pub fn can_be_mended(&self) -> bool {
-        matches!(self.fate, Fate::Refused(refusal) if refusal.can_be_mended())
+        self.fate.refusal().is_some_and(Refusal::can_be_mended)
     }
 
     /// Whether nothing is owed for it: it is in the document or beside it, the document says the same already, or it
-    /// would only have taken text away.
+    /// would only have taken text away that stays. A delete of a block that never was is none of these: who answers
+    /// so has not read the document.
     pub(super) fn is_settled(&self) -> bool {
-        match self.fate {
-            Fate::Woven { .. } | Fate::Suggested { .. } => true,
-            Fate::Refused(refusal) => {
-                matches!(refusal, Refusal::Duplicate | Refusal::TakenBack)
-                    || matches!(self.edit, Edit::Delete { .. })
-            }
+        match (self.fate.refusal(), &self.edit) {
+            (None | Some(Refusal::Duplicate | Refusal::TakenBack), _) => true,
+            (Some(Refusal::UnknownBlock | Refusal::StaleHash), _) => false,
+            (Some(_), edit) => matches!(edit, Edit::Delete { .. }),
         }
     }
 }

@@ -216,12 +216,23 @@ impl Loom<'_> {
     /// What an edit says, as a new block: its place did not hold, its text does.
     fn append_instead(&mut self, edit: &Edit, refusal: Refusal) -> Result<Fate, Refusal> {
         let fragment = self.read(edit).map_err(|_| refusal)?;
+        if fragment.is_headings_only() {
+            return Err(refusal);
+        }
         let named = edit.block().and_then(|id| self.document.position(id));
         if let (Edit::Replace { .. }, Some(at)) = (edit, named) {
             let old = self.document.text(&self.document.block_list()[at]);
             if fragment.says_less_than(old) {
                 return Err(Refusal::Duplicate);
             }
+        }
+        if fragment.leading_heading().is_some() {
+            // A section that is there already is not begun a second time.
+            let mut fate = self.new_section(named.and(edit.block()), fragment)?;
+            if let Fate::Woven { placed, .. } = &mut fate {
+                *placed = Placed::LastResort;
+            }
+            return Ok(fate);
         }
         let at = named.map_or(usize::MAX, |at| self.places().section_end(at));
         self.insert(at, fragment, Placed::LastResort)
