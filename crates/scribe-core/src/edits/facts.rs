@@ -38,14 +38,19 @@ impl Said {
 
 /// What a replace would wrongly lose, if anything.
 pub(super) fn lost(
-    old: &str,
+    block: &Block,
     new: &str,
     said: &Said,
     document: &Document,
     bounds: &Bounds,
 ) -> Option<Refusal> {
+    let old = document.text(block);
     let (old_plain, new_plain) = (plain_text(old), plain_text(new));
     let (before, after) = (Bag::of(&old_plain), Bag::of(&new_plain));
+    // Other words in place of a block's own are a delete: the turn must speak of the block.
+    if before.share_in(&after) < bounds.kept_share && !is_spoken_of(block, document, said) {
+        return Some(Refusal::Shrinks);
+    }
     if before.len() >= bounds.kept_from_words
         && (after.len() as f64) < before.len() as f64 * bounds.kept_share
     {

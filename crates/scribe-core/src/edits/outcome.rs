@@ -12,9 +12,10 @@ pub struct Bounds {
     pub edits: usize,
     /// The longest text of one edit, in bytes.
     pub markdown_bytes: usize,
-    /// The share of its words that a replaced block keeps at least.
+    /// The share of its words that a replaced block keeps at least: as many words, and where the turn does not speak
+    /// of the block, these very words.
     pub kept_share: f64,
-    /// Blocks with fewer words than this may shrink as they like.
+    /// Blocks with fewer words than this may shrink as they like, if the turn speaks of them.
     pub kept_from_words: usize,
     /// From which likeness on (0 to 1, by words) a new block counts as one that is there already.
     pub duplicate_likeness: f64,

@@ -58,8 +58,9 @@ impl Loom<'_> {
             return Err(Refusal::OtherKind);
         }
         let fragment = fragment.without_duplicates(&self.document, Some(&id), self.bounds)?;
-        let old = self.document.text(self.block_at(at));
-        if let Some(refusal) = facts::lost(old, fragment.markdown(), &self.said, &self.document, self.bounds)
+        let block = self.block_at(at);
+        if let Some(refusal) =
+            facts::lost(block, fragment.markdown(), &self.said, &self.document, self.bounds)
         {
             return Err(refusal);
         }
