@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use pulldown_cmark::{Event, Parser, Tag};
+use pulldown_cmark::{Event, Parser, Tag, TagEnd, TextMergeStream};
 
 use crate::blocks::{Block, Document, EXTENSIONS, Kind, plain_text};
 use crate::turn::Turn;
@@ -175,6 +175,34 @@ pub(super) fn links(markdown: &str) -> BTreeSet<String> {
     Parser::new_ext(markdown, EXTENSIONS)
         .filter_map(destination)
         .collect()
+}
+
+/// The addresses that stand in a text as they are. They are no links in `CommonMark`, but most pages make links of them.
+pub(super) fn bare_links(markdown: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    // Of code and of links nobody makes links.
+    let mut within = 0_usize;
+    for event in TextMergeStream::new(Parser::new_ext(markdown, EXTENSIONS)) {
+        match event {
+            Event::Start(Tag::CodeBlock(_) | Tag::Link { .. } | Tag::Image { .. }) => within += 1,
+            Event::End(TagEnd::CodeBlock | TagEnd::Link | TagEnd::Image) => within -= 1,
+            Event::Text(text) if within == 0 => {
+                let text = text.to_lowercase();
+                for begin in ["https://", "http://", "www."] {
+                    found.extend(text.match_indices(begin).map(|(at, _)| {
+                        let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '|');
+                        let address = text[at..].split(ends).next().unwrap_or_default();
+                        let trailing = |c: char| !c.is_alphanumeric() && !matches!(c, '/' | '=' | '-');
+                        address.trim_end_matches(trailing).to_owned()
+                    }));
+                }
+            }
+            _ => {}
+        }
+    }
+    // A sentence may say "www." or "http://" and mean just that.
+    found.retain(|address| self::address(address).contains(char::is_alphanumeric) && *address != "www");
+    found
 }
 
 /// A link's address as people write it: without the scheme and without the slash at its end.

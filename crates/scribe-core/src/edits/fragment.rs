@@ -25,13 +25,15 @@ pub(super) struct Fragment {
 }
 
 impl Fragment {
-    /// Makes the model's text safe.
+    /// Makes the model's text safe. `before` is the document without what this answer has brought: what the model
+    /// wrote one edit ago makes no address known.
     ///
     /// # Errors
     /// [`Refusal`] if it cannot be.
     pub(super) fn read(
         markdown: &str,
         said: &Said,
+        before: &Document,
         document: &Document,
         bounds: &Bounds,
     ) -> Result<Self, Refusal> {
@@ -49,13 +51,17 @@ impl Fragment {
         if !leaves_the_next_block_alone(&text) {
             return Err(Refusal::Unclosed);
         }
-        let links = facts::links(&text);
-        let anatomy = Anatomy::of_part(&text);
-        if !links.is_empty() || !anatomy.footnotes.is_empty() {
-            let known = format!("{}\n{}", said.text, document.content().to_lowercase());
+        let mut links = facts::links(&text);
+        links.extend(facts::bare_links(&text));
+        if !links.is_empty() {
+            let known = format!("{}\n{}", said.text, before.content().to_lowercase());
             if links.iter().any(|link| !is_known(link, &known)) {
                 return Err(Refusal::Link);
             }
+        }
+        let anatomy = Anatomy::of_part(&text);
+        if !anatomy.footnotes.is_empty() {
+            let known = format!("{}\n{}", said.text, document.content().to_lowercase());
             if anatomy
                 .footnotes
                 .iter()
@@ -252,7 +258,7 @@ fn is_known(link: &str, known: &str) -> bool {
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
     };
     match scheme.filter(|scheme| is_scheme(scheme)) {
-        Some("http" | "https" | "mailto") => {}
+        Some("http" | "https" | "mailto") => return is_mentioned(facts::address(link), known),
         // A colon within a path is not a scheme, but to some readers it is.
         Some(_) => return false,
         None if link.contains(':') && !link.starts_with(['/', '#', '.']) => return false,
@@ -260,4 +266,17 @@ fn is_known(link: &str, known: &str) -> bool {
     }
     let address = facts::address(link);
     link.starts_with('#') || (!address.is_empty() && known.contains(address))
+}
+
+/// Whether a text names an address, not merely has its letters: "emon" is a word, `https://emon` is an address.
+fn is_mentioned(address: &str, known: &str) -> bool {
+    let host = address.split(['/', '?', '#']).next().unwrap_or_default();
+    known.match_indices(address).any(|(at, found)| {
+        let (before, behind) = (&known[..at], &known[at + found.len()..]);
+        let is_named = before.ends_with("://") || before.ends_with("://www.");
+        let continues = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '@');
+        let begins = before.ends_with("www.") || !before.ends_with(continues);
+        let ends = !behind.starts_with(|c: char| c.is_alphanumeric() || c == '-');
+        !host.is_empty() && begins && ends && (host.contains('.') || is_named)
+    })
 }

@@ -44,7 +44,7 @@ impl Loom<'_> {
                 if merged == old {
                     return Err(Refusal::Duplicate);
                 }
-                let fragment = Fragment::read(&merged, &self.said, &self.document, self.bounds)?;
+                let fragment = self.fragment(&merged)?;
                 (fragment, Placed::Merged)
             }
             Freshness::Fresh | Freshness::Wrong => (fragment, Placed::AsAsked),

@@ -77,6 +77,7 @@ impl Weaving<'_> {
     pub fn weave(&self, answer: &Answer) -> Result<Woven, WeaveError> {
         let mut loom = Loom {
             document: self.document.clone(),
+            before: self.document,
             seen: self.seen,
             turn: self.turn.name(),
             said: Said::by(self.turn),
@@ -126,6 +127,8 @@ impl Weaving<'_> {
 /// A document that is being changed.
 pub(super) struct Loom<'a> {
     pub(super) document: Document,
+    /// What it was before the first edit.
+    pub(super) before: &'a Document,
     pub(super) seen: &'a Document,
     /// As it stands in the manifest.
     pub(super) turn: String,
@@ -171,7 +174,11 @@ impl Loom<'_> {
     }
 
     fn read(&self, edit: &Edit) -> Result<Fragment, Refusal> {
-        Fragment::read(edit.markdown(), &self.said, &self.document, self.bounds)
+        self.fragment(edit.markdown())
+    }
+
+    pub(super) fn fragment(&self, markdown: &str) -> Result<Fragment, Refusal> {
+        Fragment::read(markdown, &self.said, self.before, &self.document, self.bounds)
     }
 
     pub(super) fn places(&self) -> Places<'_> {
