@@ -4,12 +4,17 @@ use serde_json::{Value, json};
 
 use crate::edits::ToMend;
 
+use super::lines::clipped;
 use super::{Message, Prompt, Role};
 
 /// Asks the model to mend edits. The first question stands in front unchanged, so the provider's cache serves it.
+///
+/// Servers that do not keep to the asked-for length send far more than was asked for: the model is reminded of no more
+/// than an answer of that length, four bytes a token.
 #[must_use]
 pub fn repair(prompt: &Prompt, refused: &[ToMend<'_>]) -> Prompt {
-    let edits: Vec<Value> = refused.iter().map(|to_mend| to_mend.edit.to_json()).collect();
+    let room = prompt.max_output_tokens as usize * 4 / refused.len().max(1);
+    let edits: Vec<Value> = refused.iter().map(|to_mend| reminder(to_mend, room)).collect();
     let answered = json!({ "edits": edits, "reason": null });
     let mut told = String::from("These edits were refused, and nothing of them is in the document:\n");
     for (number, to_mend) in (1..).zip(refused) {
@@ -35,10 +40,44 @@ pub fn repair(prompt: &Prompt, refused: &[ToMend<'_>]) -> Prompt {
     }
 }
 
+/// An edit in so many bytes.
+fn reminder(to_mend: &ToMend<'_>, room: usize) -> Value {
+    let mut edit = to_mend.edit.to_json();
+    // 160: the keys, and room for the mark.
+    for (key, room) in [("block", 80), ("hash", 80), ("markdown", room.max(160))] {
+        if let Value::String(text) = &mut edit[key] {
+            *text = clipped(text, room);
+        }
+    }
+    edit
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::edits::{Edit, Refusal};
+
+    #[test]
+    fn the_model_is_not_reminded_of_more_than_it_may_answer() {
+        let asked = Prompt {
+            messages: vec![],
+            schema: None,
+            max_output_tokens: 1_000,
+        };
+        let edit = |n: usize| Edit::InsertAfter {
+            block: format!("b{}", "9".repeat(n * 10_000)),
+            markdown: "word ".repeat(n * 10_000),
+        };
+        let edits = [edit(0), edit(1), edit(2)];
+        let refused = edits.iter().map(|edit| ToMend {
+            edit,
+            refusal: Refusal::TooLong,
+        });
+        let again = repair(&asked, &refused.collect::<Vec<_>>());
+        let reminder = &again.messages[0].content;
+        assert!(reminder.len() < 5_000, "{}", reminder.len());
+        assert!(reminder.contains("characters left out⟫"));
+    }
 
     #[test]
     fn only_what_was_refused_is_asked_again() {
