@@ -147,6 +147,9 @@ pub enum AnswerError {
     /// No edits, and no reason either. A turn does not disappear without a word.
     #[error("the answer has neither edits nor a reason")]
     NoReason,
+    /// JSON where a document was asked for.
+    #[error("the answer is JSON and not a document")]
+    NoDocument,
 }
 
 #[derive(Deserialize)]
@@ -280,15 +283,20 @@ fn present(text: Option<String>) -> Option<String> {
 
 /// The text within the wrappings that models without a schema put around it: a fence, and thoughts before it.
 pub(super) fn unwrapped(text: &str) -> &str {
-    let text = text.trim();
-    let thoughts = text
-        .strip_prefix("<think>")
-        .and_then(|text| text.split_once("</think>"));
-    let text = thoughts.map_or(text, |(_, after)| after).trim();
+    let text = without_thoughts(text);
     let Some(fenced) = text.strip_prefix("```").and_then(|text| text.strip_suffix("```")) else {
         return text;
     };
     fenced.split_once('\n').map_or(fenced, |(_, json)| json).trim()
+}
+
+/// The text behind the thoughts.
+pub(super) fn without_thoughts(text: &str) -> &str {
+    let text = text.trim();
+    let thoughts = text
+        .strip_prefix("<think>")
+        .and_then(|text| text.split_once("</think>"));
+    thoughts.map_or(text, |(_, after)| after).trim()
 }
 
 #[cfg(test)]

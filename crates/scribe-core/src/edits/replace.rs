@@ -59,9 +59,13 @@ impl Loom<'_> {
         }
         let fragment = fragment.without_duplicates(&self.document, Some(&id), self.bounds)?;
         let block = self.block_at(at);
-        if let Some(refusal) =
-            facts::lost(block, fragment.markdown(), &self.said, &self.document, self.bounds)
-        {
+        if let Some(refusal) = facts::lost(
+            block,
+            fragment.markdown(),
+            &self.said,
+            &self.document,
+            self.bounds,
+        ) {
             return Err(refusal);
         }
         let splice = Splice {

@@ -1,12 +1,15 @@
 //! A whole document that the model wrote anew, taken as edits: what it kept, what it changed, what it added and what
 //! it left out. The edits then go through the same checks as any others, so a careless rewrite loses nothing.
 
+use std::collections::HashSet;
+use std::ops::Range;
+
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::blocks::{Anatomy, Block, Document, Kind, hash};
 use crate::words::Bag;
 
-use super::answer::{Answer, AnswerError, Edit, unwrapped};
+use super::answer::{Answer, AnswerError, Edit, unwrapped, without_thoughts};
 use super::splice::is_separator;
 
 /// What a model answers where the turn changes nothing, with the reason behind it.
@@ -33,12 +36,15 @@ impl Answer {
     /// Reads a rewritten document as edits to the document that the model saw.
     ///
     /// # Errors
-    /// [`AnswerError::NoReason`] if it is empty, or says that nothing changes and not why.
+    /// [`AnswerError::NoReason`] if it is empty, or says that nothing changes and not why;
+    /// [`AnswerError::NoDocument`] if it is JSON.
     pub fn of_rewrite(text: &str, seen: &Document) -> Result<Self, AnswerError> {
-        let text = unwrapped(text);
-        if let Some(reason) = text.strip_prefix(NO_CHANGE) {
-            let reason = reason.trim_matches(|c: char| c.is_whitespace() || c == ':');
+        let text = document_in(text, seen);
+        if let Some(reason) = reason_for_no_change(text) {
             return Self::unchanged(reason);
+        }
+        if text.starts_with('{') && serde_json::from_str::<serde_json::Value>(text).is_ok() {
+            return Err(AnswerError::NoDocument);
         }
         let pieces = Anatomy::of(text).pieces;
         let new = pieces.iter().map(|piece| New {
@@ -70,6 +76,41 @@ impl Answer {
             reason: Some(reason.to_owned()),
         })
     }
+}
+
+/// What stands behind [`NO_CHANGE`]. In other letters it counts only as the line that was asked for: a document may
+/// begin with these words.
+fn reason_for_no_change(text: &str) -> Option<&str> {
+    let bare = text.trim_start_matches(['*', '_', '`']);
+    let (said, behind) = bare.split_at_checked(NO_CHANGE.len())?;
+    let is_line = behind.trim_start_matches(['*', '_', '`']).starts_with(':') && !text.contains('\n');
+    let counts = text.starts_with(NO_CHANGE) || (said.eq_ignore_ascii_case(NO_CHANGE) && is_line);
+    counts.then(|| behind.trim_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '*' | '_' | '`')))
+}
+
+/// The document in an answer: all of it, or what stands in a fence around it, with a word before the fence or without
+/// one. Documents have fences of their own, so it is the one that has most of the blocks that were seen.
+fn document_in<'a>(text: &'a str, seen: &Document) -> &'a str {
+    let all = without_thoughts(text);
+    let fence = all.find("\n```").map_or("", |at| &all[at + 1..]);
+    let known: HashSet<&str> = seen.blocks().map(|block| block.entry().hash.as_str()).collect();
+    let kept = |text: &str| {
+        let pieces = Anatomy::of(text).pieces;
+        let is_known = |span: Range<usize>| known.contains(hash(&text[span]).as_str());
+        pieces
+            .into_iter()
+            .filter(|piece| is_known(piece.span.clone()))
+            .count()
+    };
+    // Of those with as many blocks the first.
+    let mut best = (unwrapped(text), kept(unwrapped(text)));
+    for candidate in [all, unwrapped(fence)] {
+        let count = kept(candidate);
+        if count > best.1 {
+            best = (candidate, count);
+        }
+    }
+    best.0
 }
 
 fn edits(seen: &Document, old: &[&Block], new: &[New<'_>]) -> Vec<Edit> {
@@ -248,6 +289,29 @@ mod tests {
                 r#"delete b4 """#,
             ],
         );
+    }
+
+    #[test]
+    fn words_around_the_document_are_not_part_of_it() {
+        check(
+            &format!("Here is the updated document:\n\n```markdown\n{SEEN}\n```"),
+            &[],
+        );
+        let with_code = format!("{SEEN}\n\n```\nA part of its own.\n```");
+        check(&with_code, &[r#"insert_after b4 "```\nA part of its own.\n```""#]);
+        let seen = Document::read(SEEN, &Manifest::of_scribe(SEEN));
+        let json = r#"{"edits":[],"reason":"small talk"}"#;
+        assert_eq!(Answer::of_rewrite(json, &seen), Err(AnswerError::NoDocument));
+        for line in [
+            "No change: small talk",
+            "**NO CHANGE:** small talk",
+            "**No change**: small talk",
+        ] {
+            let answer = Answer::of_rewrite(line, &seen).unwrap();
+            assert_eq!(answer.reason.as_deref(), Some("small talk"), "{line}");
+        }
+        let sentence = Answer::of_rewrite("No change of heart came to her.", &seen).unwrap();
+        assert!(!sentence.edits.is_empty());
     }
 
     #[test]
