@@ -155,3 +155,22 @@ async fn what_was_said_before_the_start_is_caught_up_with() {
     world.pump(&world.engine()).await;
     assert_eq!(world.model.calls(), 1);
 }
+
+#[tokio::test]
+async fn a_start_with_a_message_that_is_too_large_leaves_nothing_behind() {
+    let world = World::new().await;
+    let message = |role: &str, content: &str| json!({ "role": role, "content": content });
+    let messages = [
+        message("user", "Who guards the gate?"),
+        message("assistant", "Milestone-0001: a giant guards the gate."),
+        message("user", &"x".repeat(300 * 1024)),
+        message("assistant", "That is a lot."),
+    ];
+    let start = json!({ "conversationId": "c1", "title": "Emon", "messages": messages });
+    let (status, answer) = post(&world, "start", &start).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{answer}");
+    let fewer = json!({ "conversationId": "c1", "title": "Emon" });
+    let (status, answer) = post(&world, "start", &fewer).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    assert!(world.conversations().turns(&key("c1")).await.unwrap().is_empty());
+}

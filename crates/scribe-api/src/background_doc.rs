@@ -78,14 +78,19 @@ pub(crate) async fn start(
             .transpose()?
             .filter(|instructions| !instructions.is_empty()),
     };
-    let caught_up = catch_up(&request.messages);
+    // Before anything is written: a start that is refused leaves nothing behind.
+    let earlier: Vec<TurnRequest> = catch_up(&request.messages)
+        .into_iter()
+        .map(|turn| turn_request(&start.key, turn))
+        .collect();
+    earlier.iter().try_for_each(TurnRequest::check)?;
     let started = state.conversations.start(&start, new_id).await?;
     let status = if started.created {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
-    let catch_up_turns = record_earlier(&state, &started, caught_up).await?;
+    let catch_up_turns = record_earlier(&state, &started, earlier).await?;
     let session = started.session;
     Ok((
         status,
@@ -104,7 +109,11 @@ pub(crate) async fn start(
 ///
 /// A document that has other turns already is past its beginning: what was said before them is in it, or was never
 /// meant to be.
-async fn record_earlier(state: &ApiState, started: &Started, turns: Vec<CatchUp>) -> Result<usize, ApiError> {
+async fn record_earlier(
+    state: &ApiState,
+    started: &Started,
+    turns: Vec<TurnRequest>,
+) -> Result<usize, ApiError> {
     let key = started.session.key();
     if turns.is_empty() {
         return Ok(0);
@@ -118,16 +127,21 @@ async fn record_earlier(state: &ApiState, started: &Started, turns: Vec<CatchUp>
     }
     let count = turns.len();
     for turn in turns {
-        let request = TurnRequest::new(
-            key.tenant.clone(),
-            key.conversation.clone(),
-            turn.message_id,
-            turn.user_message,
-            turn.assistant_response,
-        );
-        state.recorder.record(request.after(turn.earlier)).await?;
+        state.recorder.record(turn).await?;
     }
     Ok(count)
+}
+
+fn turn_request(key: &ConversationKey, turn: CatchUp) -> TurnRequest {
+    let (tenant, conversation) = (key.tenant.clone(), key.conversation.clone());
+    TurnRequest::new(
+        tenant,
+        conversation,
+        turn.message_id,
+        turn.user_message,
+        turn.assistant_response,
+    )
+    .after(turn.earlier)
 }
 
 fn check_title(title: &str) -> Result<String, ApiError> {

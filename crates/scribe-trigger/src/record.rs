@@ -64,6 +64,32 @@ impl TurnRequest {
     pub fn after(self, earlier: Vec<Earlier>) -> Self {
         Self { earlier, ..self }
     }
+
+    /// Whether it would be taken. [`Recorder::record`] checks the same; this is for callers that record several and
+    /// want all of them or none.
+    ///
+    /// # Errors
+    /// [`RecordError::Texts`] or [`RecordError::Encoded`].
+    pub fn check(&self) -> Result<(), RecordError> {
+        self.clone().checked().map(drop)
+    }
+
+    fn checked(self) -> Result<Turn, RecordError> {
+        Turn::check_texts(&self.earlier, &self.user_message, &self.assistant_response)?;
+        let turn = Turn {
+            conversation: self.conversation,
+            message_id: self.message_id,
+            seq: Seq(u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default()),
+            earlier: self.earlier,
+            user_message: self.user_message,
+            assistant_response: self.assistant_response,
+            timestamp: self.timestamp,
+        };
+        match TurnEvent::new(&turn, None).too_large() {
+            Some(bytes) => Err(RecordError::Encoded { bytes }),
+            None => Ok(turn),
+        }
+    }
 }
 
 /// An instant as the spec writes it: ISO 8601 in UTC with milliseconds.
@@ -176,23 +202,7 @@ impl Recorder {
     /// # Errors
     /// [`RecordError`]. Nothing is half-written: on any error the turn may be sent again under the same id.
     pub async fn record(&self, request: TurnRequest) -> Result<Recorded, RecordError> {
-        Turn::check_texts(
-            &request.earlier,
-            &request.user_message,
-            &request.assistant_response,
-        )?;
-        let mut turn = Turn {
-            conversation: request.conversation,
-            message_id: request.message_id,
-            seq: Seq(u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default()),
-            earlier: request.earlier,
-            user_message: request.user_message,
-            assistant_response: request.assistant_response,
-            timestamp: request.timestamp,
-        };
-        if let Some(bytes) = TurnEvent::new(&turn, None).too_large() {
-            return Err(RecordError::Encoded { bytes });
-        }
+        let mut turn = request.checked()?;
         let stored = match self.store(&turn).await {
             Ok(outcome) => outcome,
             Err(redis) => return self.deliver_directly(&turn, redis).await,
