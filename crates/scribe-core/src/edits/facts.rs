@@ -82,6 +82,17 @@ pub(super) fn lost(
     gone(links(old), links(new), &link).then_some(Refusal::LosesLink)
 }
 
+/// How many words of a block go where others take its place; none where it is the same block, changed.
+pub(super) fn words_gone(old: &str, new: &str, bounds: &Bounds) -> usize {
+    let before = Bag::of(&plain_text(old));
+    let kept = before.share_in(&Bag::of(&plain_text(new)));
+    if kept < bounds.kept_share {
+        ((1.0 - kept) * before.len() as f64).round() as usize
+    } else {
+        0
+    }
+}
+
 /// What would wrongly be lost with a whole block, if anything: a number, a name or a link that neither the turn
 /// mentions nor the rest of the document has.
 pub(super) fn lost_whole(block: &Block, document: &Document, said: &Said) -> Option<Refusal> {

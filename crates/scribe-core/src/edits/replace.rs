@@ -68,6 +68,10 @@ impl Loom<'_> {
         ) {
             return Err(refusal);
         }
+        let gone = facts::words_gone(self.document.text(block), fragment.markdown(), self.bounds);
+        if gone > 0 && (self.deletes >= self.bounds.deletes || self.is_a_large_part(gone)) {
+            return Err(Refusal::Shrinks);
+        }
         let splice = Splice {
             document: &self.document,
             fragment: &fragment,
@@ -76,6 +80,8 @@ impl Loom<'_> {
         let (document, blocks) = splice.replace(at).ok_or(Refusal::Disturbs)?;
         self.document = document;
         self.replaced.insert(id.clone());
+        self.deletes += usize::from(gone > 0);
+        self.deleted_words += gone;
         let fate = Fate::Woven {
             blocks,
             placed,
@@ -108,10 +114,8 @@ impl Loom<'_> {
         if !self.may_go(at) {
             return Err(Refusal::OtherKind);
         }
-        let words = |text: &str| crate::words::words(text).len();
-        let (all, these) = (words(self.document.content()), words(self.document.text(block)));
-        let share = (self.deleted_words + these) as f64 / (all + self.deleted_words).max(1) as f64;
-        let because = if all >= self.bounds.deleted_from_words && share > self.bounds.deleted_share {
+        let these = crate::words::words(self.document.text(block)).len();
+        let because = if self.is_a_large_part(these) {
             Some(Refusal::Shrinks)
         } else if said_elsewhere {
             None
@@ -130,6 +134,13 @@ impl Loom<'_> {
             placed: Placed::AsAsked,
             left_out: 0,
         })
+    }
+
+    /// Whether with so many more words a large part of the document would have gone.
+    fn is_a_large_part(&self, words: usize) -> bool {
+        let all = crate::words::words(self.document.content()).len();
+        let share = (self.deleted_words + words) as f64 / (all + self.deleted_words).max(1) as f64;
+        all >= self.bounds.deleted_from_words && share > self.bounds.deleted_share
     }
 
     fn freshness(&self, at: usize, hash: &str) -> Freshness {
