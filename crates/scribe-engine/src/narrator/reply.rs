@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::error::{NarratorError, Outage, ServerError};
 
@@ -76,7 +77,7 @@ struct Chunk {
     #[serde(default)]
     choices: Option<Vec<Choice>>,
     #[serde(default)]
-    usage: Option<WireUsage>,
+    usage: Option<Value>,
     #[serde(default)]
     model: Option<String>,
     #[serde(default)]
@@ -118,20 +119,22 @@ struct Part {
     text: String,
 }
 
-#[derive(Deserialize)]
-struct WireUsage {
-    #[serde(default)]
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
-    #[serde(default)]
-    prompt_tokens_details: Option<PromptDetails>,
-}
+/// More tokens than this no call has; Redis' Lua writes numbers above 10^14 in a form that cannot be read again.
+const MAX_TOKENS: u64 = 1_000_000_000;
 
-#[derive(Deserialize)]
-struct PromptDetails {
-    #[serde(default)]
-    cached_tokens: Option<u64>,
+/// What a server says of the cost, where it can be believed. What cannot costs nobody the answer.
+fn read_usage(usage: &Value) -> Option<Usage> {
+    let tokens = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => Some(0),
+        Some(value) => value.as_u64().filter(|&tokens| tokens <= MAX_TOKENS),
+    };
+    usage.is_object().then_some(())?;
+    let details = usage.get("prompt_tokens_details");
+    Some(Usage {
+        prompt_tokens: tokens(usage.get("prompt_tokens"))?,
+        cached_tokens: tokens(details.and_then(|details| details.get("cached_tokens"))).unwrap_or_default(),
+        completion_tokens: tokens(usage.get("completion_tokens"))?,
+    })
 }
 
 /// What a piece brought.
@@ -172,14 +175,7 @@ impl Reply {
             return Err(midway(&ServerError::read(data)));
         }
         if let Some(usage) = chunk.usage {
-            let cached = usage
-                .prompt_tokens_details
-                .and_then(|details| details.cached_tokens);
-            self.usage = Some(Usage {
-                prompt_tokens: usage.prompt_tokens,
-                cached_tokens: cached.unwrap_or_default(),
-                completion_tokens: usage.completion_tokens,
-            });
+            self.usage = read_usage(&usage);
         }
         if let Some(model) = chunk.model {
             self.model = Some(model);
@@ -274,5 +270,40 @@ fn midway(error: &ServerError) -> NarratorError {
             reason: Outage::Midway { code },
             retry_after: None,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(usage: &Value, expected: Option<(u64, u64, u64)>) {
+        let mut reply = Reply::default();
+        let chunk =
+            json!({ "choices": [{ "delta": { "content": "x" }, "finish_reason": "stop" }], "usage": usage });
+        reply.take(&chunk.to_string(), &mut ()).unwrap();
+        let found = reply.finish().unwrap().usage;
+        let found = found.map(|usage| (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens));
+        assert_eq!(found, expected, "{usage}");
+    }
+
+    #[test]
+    fn usage_that_cannot_be_believed_does_not_cost_the_answer() {
+        let details = json!({ "cached_tokens": 3 });
+        check(
+            &json!({ "prompt_tokens": 7, "completion_tokens": 5, "prompt_tokens_details": details }),
+            Some((7, 3, 5)),
+        );
+        check(&json!({ "prompt_tokens": 7 }), Some((7, 0, 0)));
+        check(
+            &json!({ "prompt_tokens": u64::MAX, "completion_tokens": 5 }),
+            None,
+        );
+        check(&json!({ "prompt_tokens": -1, "completion_tokens": 5 }), None);
+        check(&json!({ "prompt_tokens": "many" }), None);
+        check(&json!("free"), None);
+        check(&Value::Null, None);
     }
 }
