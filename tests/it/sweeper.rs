@@ -86,6 +86,25 @@ async fn a_turn_whose_invoke_failed_is_invoked_for_when_it_has_waited() {
 }
 
 #[tokio::test]
+async fn what_cant_be_read_of_one_conversation_does_not_keep_the_others_waiting() {
+    let world = World::new().await;
+    let (spoiled, other, sweeper) = (key("c1"), key("c2"), sweeper(&world));
+    world.lambda.refuse(true);
+    for key in [&spoiled, &other] {
+        world.start(key).await;
+        world.say(key, 1).await;
+    }
+    world.lambda.refuse(false);
+    let name = format!("scribe:trigger:{{{spoiled}}}");
+    let trigger: String = world.redis.command(&["HGET", &name, "m1"]).await;
+    let trigger = trigger.replace("\"attempts\":0", "\"attempts\":0.5");
+    let _: i64 = world.redis.command(&["HSET", &name, "m1", &trigger]).await;
+    let swept = look(&sweeper, in_minutes(1)).await;
+    assert_eq!((swept.invoked, swept.failed), (1, 1), "{swept:?}");
+    assert_eq!(world.lambda.take().unwrap().key(), other);
+}
+
+#[tokio::test]
 async fn a_turn_that_an_older_one_holds_up_is_copied_before_redis_forgets_it() {
     let world = World::new().await;
     let (key, sweeper) = (key("c1"), sweeper(&world));

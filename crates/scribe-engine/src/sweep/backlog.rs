@@ -40,7 +40,7 @@ impl Sweeper {
         let owing = stream::iter(waiting)
             .map(|key| async move {
                 self.ledger.note_backlog(&key, now_ms).await?;
-                self.sweep(&key, None, now_ms).await
+                self.sweep_apart(&key, None, now_ms).await
             })
             .buffer_unordered(AT_ONCE)
             .collect::<Vec<_>>()
@@ -60,7 +60,7 @@ impl Sweeper {
                             ..Swept::default()
                         });
                     }
-                    self.sweep(&entry.key, Some(&entry), now_ms).await
+                    self.sweep_apart(&entry.key, Some(&entry), now_ms).await
                 })
                 .buffer_unordered(AT_ONCE);
             while let Some(done) = looks.next().await {
@@ -68,6 +68,28 @@ impl Sweeper {
             }
         }
         Ok(())
+    }
+
+    /// Sweeps one conversation. What can't be read of it is no reason to leave the others alone.
+    async fn sweep_apart(
+        &self,
+        key: &ConversationKey,
+        entry: Option<&BacklogEntry>,
+        now_ms: u64,
+    ) -> Result<Swept, LedgerError> {
+        match self.sweep(key, entry, now_ms).await {
+            Err(error @ LedgerError::Malformed { .. }) => {
+                tracing::error!(
+                    conversation.id = %key,
+                    "{key} is not swept until what redis holds of it is mended or removed: {error}"
+                );
+                Ok(Swept {
+                    failed: 1,
+                    ..Swept::default()
+                })
+            }
+            swept => swept,
+        }
     }
 
     /// Invokes for one conversation if its oldest turn has waited too long; forgets one where nothing waits.
