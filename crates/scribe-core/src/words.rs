@@ -103,18 +103,19 @@ impl Bag {
         if all == 0 {
             0.0
         } else {
-            2.0 * f64::from(self.shared(other)) / all as f64
+            2.0 * self.shared(other) as f64 / all as f64
         }
     }
 
     /// The share of its words that another text has: 0 none, 1 all.
     pub(crate) fn share_in(&self, other: &Self) -> f64 {
-        f64::from(self.shared(other)) / self.len().max(1) as f64
+        self.shared(other) as f64 / self.len().max(1) as f64
     }
 
-    fn shared(&self, other: &Self) -> u32 {
+    /// How many words both have, repetitions counted.
+    pub(crate) fn shared(&self, other: &Self) -> usize {
         let (mut left, mut right) = (self.0.iter().peekable(), other.0.iter().peekable());
-        let mut shared = 0_u32;
+        let mut shared = 0_usize;
         while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
             match a.cmp(b) {
                 std::cmp::Ordering::Less => drop(left.next()),

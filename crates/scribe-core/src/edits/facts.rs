@@ -47,8 +47,10 @@ pub(super) fn lost(
     let old = document.text(block);
     let (old_plain, new_plain) = (plain_text(old), plain_text(new));
     let (before, after) = (Bag::of(&old_plain), Bag::of(&new_plain));
+    let kept = before.share_in(&after);
+    let is_spoken_of = kept >= bounds.successor_share || is_spoken_of(block, document, said);
     // Other words in place of a block's own are a delete: the turn must speak of the block.
-    if before.share_in(&after) < bounds.kept_share && !is_spoken_of(block, document, said) {
+    if kept < bounds.kept_share && !is_spoken_of {
         return Some(Refusal::Shrinks);
     }
     if before.len() >= bounds.kept_from_words
@@ -56,10 +58,12 @@ pub(super) fn lost(
     {
         return Some(Refusal::Shrinks);
     }
+    // A fact of the turn takes another one's place only in a block that the turn speaks of, or that says the rest of
+    // what it said.
     let gone = |old: BTreeSet<String>, new: BTreeSet<String>, mentioned: &dyn Fn(&str) -> bool| {
         let unexplained = old.difference(&new).filter(|fact| !mentioned(fact)).count();
         let successors = new.difference(&old).filter(|fact| mentioned(fact)).count();
-        unexplained > successors
+        unexplained > if is_spoken_of { successors } else { 0 }
     };
     let number = |number: &str| said.numbers.contains(number);
     if gone(words::numbers(&old_plain), words::numbers(&new_plain), &number) {
@@ -84,10 +88,9 @@ pub(super) fn lost(
 
 /// How many words of a block go where others take its place; none where it is the same block, changed.
 pub(super) fn words_gone(old: &str, new: &str, bounds: &Bounds) -> usize {
-    let before = Bag::of(&plain_text(old));
-    let kept = before.share_in(&Bag::of(&plain_text(new)));
-    if kept < bounds.kept_share {
-        ((1.0 - kept) * before.len() as f64).round() as usize
+    let (before, after) = (Bag::of(&plain_text(old)), Bag::of(&plain_text(new)));
+    if before.share_in(&after) < bounds.kept_share {
+        before.len() - before.shared(&after)
     } else {
         0
     }
@@ -152,8 +155,7 @@ pub(super) fn is_spoken_of(block: &Block, document: &Document, said: &Said) -> b
 
 /// Whether another block says what this one says.
 pub(super) fn is_said_elsewhere(block: &Block, document: &Document, bounds: &Bounds) -> bool {
-    let text = document.text(block);
-    is_said(block.kind(), text, document, Some(block.id()), bounds)
+    Told::by(document, Some(block.id())).says(block.kind(), document.text(block), bounds)
 }
 
 /// Whether a text has nearly every word of another one, and every number and name of it.
@@ -225,33 +227,38 @@ pub(super) fn address(link: &str) -> &str {
     bare.strip_prefix("www.").unwrap_or(bare).trim_end_matches('/')
 }
 
-/// Whether the document says already what a new block says. A block that brings a number or a name of its own
-/// says something new, however alike the rest is.
-pub(super) fn is_said(
-    kind: Kind,
-    text: &str,
-    document: &Document,
-    except: Option<&str>,
-    bounds: &Bounds,
-) -> bool {
-    if matches!(kind, Kind::Heading(_) | Kind::Rule) {
-        return false;
+/// What the blocks of a document say, read once for all the blocks of a text.
+pub(super) struct Told<'a>(Vec<(&'a str, Bag)>);
+
+impl<'a> Told<'a> {
+    /// All blocks, but for one.
+    pub(super) fn by(document: &'a Document, except: Option<&str>) -> Self {
+        let others = document.blocks().filter(|block| Some(block.id()) != except);
+        Self(
+            others
+                .map(|block| document.text(block))
+                .map(|text| (text, Bag::of(text)))
+                .collect(),
+        )
     }
-    let bag = Bag::of(text);
-    if bag.len() < bounds.duplicate_from_words {
-        return false;
-    }
-    let brought = brought_by(text);
-    document
-        .blocks()
-        .filter(|block| Some(block.id()) != except)
-        .any(|block| {
-            let there = document.text(block);
+
+    /// Whether a block says already what a new one says. One that brings a number or a name of its own says something
+    /// new, however alike the rest is.
+    pub(super) fn says(&self, kind: Kind, text: &str, bounds: &Bounds) -> bool {
+        if matches!(kind, Kind::Heading(_) | Kind::Rule) {
+            return false;
+        }
+        let bag = Bag::of(text);
+        if bag.len() < bounds.duplicate_from_words {
+            return false;
+        }
+        let brought = brought_by(text);
+        self.0.iter().any(|(there, words)| {
             // Texts of very different lengths are not alike, and most blocks need not be looked at closer.
             if there.len() > text.len() * 2 || text.len() > there.len() * 2 {
                 return false;
             }
-            Bag::of(there).likeness(&bag) >= bounds.duplicate_likeness && {
+            words.likeness(&bag) >= bounds.duplicate_likeness && {
                 let all: BTreeSet<String> = words::words(there)
                     .into_iter()
                     .chain(words::numbers(there))
@@ -259,4 +266,5 @@ pub(super) fn is_said(
                 brought.is_subset(&all)
             }
         })
+    }
 }

@@ -11,7 +11,7 @@ use pulldown_cmark::{Event, Parser};
 use crate::blocks::{Anatomy, Document, EXTENSIONS, Kind, Piece, plain_text};
 
 use super::elision::is_elided;
-use super::facts::{self, Said};
+use super::facts::{self, Said, Told};
 use super::outcome::{Bounds, Refusal};
 
 /// Markdown that may be woven in.
@@ -160,8 +160,11 @@ impl Fragment {
         except: Option<&str>,
         bounds: &Bounds,
     ) -> Result<Self, Refusal> {
-        let is_said = |(kind, text): (Kind, &str)| facts::is_said(kind, text, document, except, bounds);
-        let there: Vec<bool> = self.blocks().map(is_said).collect();
+        let told = Told::by(document, except);
+        let there: Vec<bool> = self
+            .blocks()
+            .map(|(kind, text)| told.says(kind, text, bounds))
+            .collect();
         let left_out = there.iter().filter(|&&there| there).count();
         if left_out == 0 {
             return Ok(self);
@@ -193,7 +196,10 @@ fn tidied(markdown: &str) -> String {
     let text: String = text
         .chars()
         .filter(|&c| {
-            matches!(c, '\n' | '\t') || !(c.is_control() || matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}'))
+            matches!(c, '\n' | '\t')
+                || !(c.is_control()
+                    // Marks that break lines or turn the direction of what follows.
+                    || matches!(c, '\u{feff}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
         })
         .collect();
     let blank_lines = text.len() - text.trim_start().len();

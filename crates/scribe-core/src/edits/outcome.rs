@@ -8,13 +8,17 @@ use super::suggestion::Suggestion;
 /// The bounds of the checks, in one table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
-    /// How many edits of an answer are looked at; those behind them are refused.
+    /// How many edits of an answer are looked at; those behind them are refused. Not all servers keep to the number
+    /// that the schema allows, and what a willing model says beyond it is not to be lost.
     pub edits: usize,
     /// The longest text of one edit, in bytes.
     pub markdown_bytes: usize,
     /// The share of its words that a replaced block keeps at least: as many words, and where the turn does not speak
     /// of the block, these very words.
     pub kept_share: f64,
+    /// The share of its words that a replaced block keeps at least where a number, a name or a link of the turn takes
+    /// another one's place and the turn does not speak of the block.
+    pub successor_share: f64,
     /// Blocks with fewer words than this may shrink as they like, if the turn speaks of them.
     pub kept_from_words: usize,
     /// From which likeness on (0 to 1, by words) a new block counts as one that is there already.
@@ -34,9 +38,10 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            edits: MAX_EDITS,
+            edits: 2 * MAX_EDITS,
             markdown_bytes: 16 * 1024,
             kept_share: 0.6,
+            successor_share: 0.75,
             kept_from_words: 20,
             duplicate_likeness: 0.9,
             duplicate_from_words: 6,
@@ -148,7 +153,6 @@ impl Refusal {
         !matches!(
             self,
             Self::TooMany
-                | Self::AlreadyReplaced
                 | Self::Removed
                 | Self::PersonsBlock
                 | Self::LockedBlock

@@ -69,6 +69,7 @@ impl Refusal {
             Self::Defines => "write links and notes inline, without definitions",
             Self::UnknownAction => "use one of the operations",
             Self::UnknownBlock => "use the id of a block that is shown, or append at the end",
+            Self::AlreadyReplaced => "say it in the other replace of that block, or as new text beside it",
             Self::StaleHash => "copy the hash that is shown with that block",
             Self::NoHeading => "begin the section with a heading",
             Self::OtherKind => {
@@ -80,7 +81,6 @@ impl Refusal {
             Self::LosesLink => "keep every link that the turn does not correct",
             Self::Disturbs => "write text that does not join its neighbours, such as a paragraph",
             Self::TooMany
-            | Self::AlreadyReplaced
             | Self::Removed
             | Self::PersonsBlock
             | Self::LockedBlock

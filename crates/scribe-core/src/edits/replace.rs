@@ -26,7 +26,9 @@ impl Loom<'_> {
         if self.replaced.contains(id) {
             return Err(Refusal::AlreadyReplaced);
         }
-        let at = self.find(id)?.ok_or(Refusal::Removed)?;
+        let Some(at) = self.find(id)? else {
+            return self.suggest_for_removed(id, fragment.markdown());
+        };
         let freshness = self.freshness(at, hash);
         if matches!(freshness, Freshness::Wrong) {
             return Err(Refusal::StaleHash);
@@ -175,6 +177,22 @@ impl Loom<'_> {
             suggestion: Box::new(suggestion),
             because,
         }
+    }
+
+    /// Text for a block that was removed after the model saw it: what a person did stays done, and the text is kept.
+    fn suggest_for_removed(&self, id: &str, markdown: &str) -> Result<Fate, Refusal> {
+        let seen = self.seen.blocks().find(|block| block.id() == id);
+        let hash = &seen.ok_or(Refusal::UnknownBlock)?.entry().hash;
+        Ok(Fate::Suggested {
+            suggestion: Box::new(Suggestion::of_turn(
+                &self.turn,
+                id,
+                hash,
+                SuggestedAction::Replace,
+                markdown,
+            )),
+            because: Refusal::Removed,
+        })
     }
 
     /// Whether a block may become this: others depend on what headings, footnotes, definitions and front matter are.

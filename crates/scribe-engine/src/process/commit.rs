@@ -19,6 +19,9 @@ use crate::documents::{Author, Fetched, StoredAsset, Written};
 /// How often the same edits are put onto a newer text before the attempt is given up.
 const CONFLICTS: u32 = 8;
 
+/// The most edits of a turn that are told one by one.
+const MOST_TOLD: usize = 50;
+
 /// A document that has the turn.
 pub(super) struct Committed {
     pub(super) stored: Arc<StoredAsset>,
@@ -191,7 +194,7 @@ fn woven_asset(
 
 /// What became of each edit that was committed, for whoever counts.
 fn tell(outcomes: &[EditOutcome], turn: &Turn) {
-    for outcome in outcomes {
+    for outcome in outcomes.iter().take(MOST_TOLD) {
         tracing::info!(
             turn.id = %turn.message_id,
             conversation.id = %turn.conversation,
