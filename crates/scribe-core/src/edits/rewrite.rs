@@ -10,6 +10,7 @@ use crate::blocks::{Anatomy, Block, Document, Kind, hash};
 use crate::words::Bag;
 
 use super::answer::{Answer, AnswerError, Edit, unwrapped, without_thoughts};
+use super::facts::is_within;
 use super::splice::is_separator;
 
 /// What a model answers where the turn changes nothing, with the reason behind it.
@@ -143,16 +144,30 @@ fn edits(seen: &Document, old: &[&Block], new: &[New<'_>]) -> Vec<Edit> {
             DiffOp::Delete { .. } | DiffOp::Insert { .. } => {}
         }
     }
-    let mut edits = Vec::new();
     let mut kept = vec![false; old.len()];
+    for &was in was.iter().flatten() {
+        kept[was] = true;
+    }
+    let left_out: Vec<&str> = old
+        .iter()
+        .zip(&kept)
+        .filter(|(_, kept)| !**kept)
+        .map(|(block, _)| seen.text(block))
+        .collect();
+    // A rewrite that broke off within a block: the block stays whole, and a part of it adds nothing.
+    let is_a_part = |text: &str| {
+        left_out.len() * new.len() <= MOST_PAIRS && left_out.iter().any(|whole| is_within(text, whole))
+    };
+    let mut edits = Vec::new();
     let mut added: Vec<&str> = Vec::new();
     for (block, was) in new.iter().zip(&was) {
         let Some(was) = *was else {
-            added.push(block.text);
+            if !is_a_part(block.text) {
+                added.push(block.text);
+            }
             continue;
         };
         edits.extend(insertion(&mut added, old.get(was.saturating_sub(1))));
-        kept[was] = true;
         let entry = old[was].entry();
         if entry.hash != block.hash {
             edits.push(Edit::Replace {
