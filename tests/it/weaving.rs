@@ -1,9 +1,10 @@
 //! From the model's answer to the document: what is mended, what is suggested, and what is counted.
 
+use http::Method;
 use scribe_core::blocks::{Author, Block};
 use scribe_core::edits::{SuggestedAction, Suggestion};
 use scribe_core::prompt::Mode;
-use scribe_core::turn::TriggerState;
+use scribe_core::turn::{MAX_TURN_BYTES, TriggerState};
 use scribe_core::{ActiveScribeSession, MediaAsset, ScribeState};
 use serde_json::{Value, json};
 
@@ -236,4 +237,54 @@ async fn a_document_can_be_rewritten_whole_and_loses_nothing() {
         assert!(request.get("response_format").is_none(), "the answer is no JSON");
     }
     assert_eq!(world.model.calls(), 3);
+}
+
+#[tokio::test]
+async fn nothing_is_mended_after_a_conflict() {
+    let (world, session, block, hash) = with_one_turn().await;
+    let wanted = said(1).replace("Milestone-0001", "Milestone-0001 of Milestone-0002");
+    world
+        .model
+        .script([say(&edit("replace", Some(&block), Some(&hash), Some(&wanted)))]);
+    world.say(&key("c1"), 2).await;
+    let event = world.lambda.take().unwrap();
+    let put = world.tap.hold_before(Method::PUT, "media-assets");
+    let engine = world.engine();
+    let running = tokio::spawn(async move { run(&engine, &event).await });
+    put.reached().await;
+    // The block is gone when the edit comes: another call could mend that, and is not made.
+    world
+        .person_writes(&session, |asset| {
+            asset.content = "# The Amber Road\n\nMy own words.".into();
+        })
+        .await;
+    put.go();
+    running.await.unwrap().unwrap();
+    let asset = world.document(&session).await.asset;
+    assert_eq!(asset.content, "# The Amber Road\n\nMy own words.");
+    assert_eq!(state(&asset).suggestions.iter().next().unwrap().markdown, wanted);
+    assert_eq!(world.model.calls(), 2, "one for each turn");
+}
+
+#[tokio::test]
+async fn a_huge_turn_is_bounded_in_the_prompt_and_written() {
+    let world = World::new().await;
+    let key = key("c1");
+    let session = world.start(&key).await.session;
+    let mut huge = crate::world::turn(&key, 1);
+    let room = MAX_TURN_BYTES - huge.user_message.len() - huge.assistant_response.len();
+    let words = "The tide came in and went out again. ".repeat(room / 37);
+    huge.assistant_response.insert_str(0, &words);
+    world.recorder().record(huge).await.unwrap();
+    world.pump(&world.engine()).await;
+    let request = &world.model.requests()[0];
+    let messages = request["messages"].as_array().unwrap();
+    let bytes: usize = messages
+        .iter()
+        .map(|message| message["content"].as_str().unwrap().len())
+        .sum();
+    assert!(bytes < 6_000 * 4, "{bytes}");
+    let prompt = messages[1]["content"].as_str().unwrap();
+    assert!(prompt.contains("characters left out⟫"));
+    assert_eq!(woven(&world.document(&session).await.asset.content), [1]);
 }
