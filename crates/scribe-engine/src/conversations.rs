@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use scribe_core::asset::NewDocument;
 use scribe_core::style::StyleChoice;
 use scribe_core::turn::{ScribeTrigger, TriggerState};
-use scribe_core::{ActiveScribeSession, AssetId, ConversationKey, MediaAsset, TenantId, UserId};
+use scribe_core::{ActiveScribeSession, AssetId, ConversationKey, MediaAsset, ScribeState, TenantId, UserId};
 use scribe_trigger::ledger::{CachedAsset, QueueStatus, Registration, Toggled};
 use scribe_trigger::record::iso;
 use scribe_trigger::{Dispatcher, Ledger, LedgerError, TurnEvent};
@@ -305,6 +305,44 @@ impl Conversations {
             Fetched::Found(stored) => Ok(*stored),
             Fetched::NotModified | Fetched::Absent => Err(ConversationError::DocumentGone(id.clone())),
         }
+    }
+
+    /// Changes a document as a person who asked for it, whatever others write meanwhile; none where it is gone. A change
+    /// that says no leaves it as it is.
+    async fn change_document(
+        &self,
+        tenant: &TenantId,
+        id: &AssetId,
+        user: &UserId,
+        change: impl Fn(&mut MediaAsset, &mut ScribeState) -> bool,
+    ) -> Result<Option<MediaAsset>, ConversationError> {
+        for _ in 0..CHANGE_TRIES {
+            let stored = match self.documents.asset(tenant, id, None).await? {
+                Fetched::Found(stored) => *stored,
+                Fetched::NotModified | Fetched::Absent => return Ok(None),
+            };
+            let mut asset = stored.asset;
+            let mut state = match asset.scribe.take() {
+                Some(state) => state,
+                None => self.documents.recover_state(tenant, id).await?,
+            };
+            let is_wanted = change(&mut asset, &mut state);
+            asset.scribe = Some(state);
+            if !is_wanted {
+                return Ok(Some(asset));
+            }
+            let author = Author::Person(user.clone());
+            let (written, _) = self
+                .documents
+                .replace_asset(tenant, &asset, &stored.etag, &author)
+                .await?;
+            match written {
+                Written::Done { .. } => return Ok(Some(asset)),
+                Written::Gone => return Ok(None),
+                Written::Conflict => {}
+            }
+        }
+        Err(ConversationError::Contended)
     }
 
     /// Switches the conversation's object in S3; none where there is none.

@@ -10,9 +10,9 @@ use scribe_trigger::ledger::Replayed;
 use scribe_trigger::record::unix_ms;
 use scribe_trigger::{Delivery, LedgerError, TurnEvent};
 
-use super::{CHANGE_TRIES, ConversationError, Conversations};
+use super::{ConversationError, Conversations};
 use crate::copies::remove_copy;
-use crate::documents::{Author, Conversation, DocumentsError, Fetched, WaitingState, WaitingTurn, Written};
+use crate::documents::{Conversation, DocumentsError, WaitingState, WaitingTurn};
 
 /// A turn that waits again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,33 +222,20 @@ impl Conversations {
         event: &TurnEvent,
         user: &UserId,
     ) -> Result<(), FailedTurnError> {
-        let (tenant, id) = (&conversation.tenant_id, &conversation.text_asset_id);
-        for _ in 0..CHANGE_TRIES {
-            let stored = match self.documents.asset(tenant, id, None).await? {
-                Fetched::Found(stored) => *stored,
-                Fetched::NotModified | Fetched::Absent => return Ok(()),
-            };
-            let mut asset = stored.asset;
-            let mut state = match asset.scribe.take() {
-                Some(state) => state,
-                None => self.documents.recover_state(tenant, id).await?,
-            };
-            let name = &conversation.conversation_id;
-            if state.record.standing(name, &event.message_id, event.seq) == Standing::Applied {
-                return Ok(());
-            }
-            state.record.dismiss(name, event.message_id.clone(), event.seq);
-            asset.scribe = Some(state);
-            let author = Author::Person(user.clone());
-            let (written, _) = self
-                .documents
-                .replace_asset(tenant, &asset, &stored.etag, &author)
-                .await?;
-            match written {
-                Written::Done { .. } | Written::Gone => return Ok(()),
-                Written::Conflict => {}
-            }
-        }
-        Err(ConversationError::Contended.into())
+        let name = &conversation.conversation_id;
+        self.change_document(
+            &conversation.tenant_id,
+            &conversation.text_asset_id,
+            user,
+            |_, state| {
+                let is_new = state.record.standing(name, &event.message_id, event.seq) != Standing::Applied;
+                if is_new {
+                    state.record.dismiss(name, event.message_id.clone(), event.seq);
+                }
+                is_new
+            },
+        )
+        .await?;
+        Ok(())
     }
 }

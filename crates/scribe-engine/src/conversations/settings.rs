@@ -5,8 +5,7 @@ use scribe_core::style::{StyleChoice, StyleEvidence};
 use scribe_core::{ConversationKey, MediaAsset, Style, UserId};
 use scribe_trigger::record::iso;
 
-use super::{CHANGE_TRIES, ConversationError, Conversations};
-use crate::documents::{Author, Fetched, Written};
+use super::{ConversationError, Conversations};
 
 /// What is to be changed; the rest stays.
 #[derive(Debug, Clone, Default)]
@@ -58,52 +57,32 @@ impl Conversations {
         let Some((conversation, _)) = self.documents.conversation(key).await? else {
             return Ok(None);
         };
-        let (tenant, id) = (&key.tenant, &conversation.text_asset_id);
-        for _ in 0..CHANGE_TRIES {
-            let stored = match self.documents.asset(tenant, id, None).await? {
-                Fetched::Found(stored) => *stored,
-                Fetched::NotModified | Fetched::Absent => {
-                    return Err(ConversationError::DocumentGone(id.clone()));
-                }
-            };
-            let mut asset = stored.asset;
-            let mut state = match asset.scribe.take() {
-                Some(state) => state,
-                None => self.documents.recover_state(tenant, id).await?,
-            };
-            match change.style {
-                Some(StyleChoice::Always(style)) => {
-                    asset.metadata.style = style;
-                    state.style_evidence = None;
-                }
-                Some(StyleChoice::Auto) if state.style_evidence.is_none() => {
-                    state.style_evidence = Some(StyleEvidence::default());
-                }
-                Some(StyleChoice::Auto) | None => {}
-            }
-            asset.scribe = Some(state);
-            if let Some(instructions) = &change.instructions {
-                asset.metadata.instructions =
-                    Some(instructions.clone()).filter(|instructions| !instructions.is_empty());
-            }
-            asset.updated_at = iso(Timestamp::now());
-            let author = Author::Person(user.clone());
-            let (written, _) = self
-                .documents
-                .replace_asset(tenant, &asset, &stored.etag, &author)
-                .await?;
-            match written {
-                Written::Done { .. } => {
-                    // What Redis caches is the older one, and would cost the next turn a conflict.
-                    if let Err(error) = self.ledger.drop_asset(key).await {
-                        tracing::warn!(conversation.id = %key, "the cached document of {key} was not dropped: {error}");
+        let id = &conversation.text_asset_id;
+        let changed = self
+            .change_document(&key.tenant, id, user, |asset, state| {
+                match change.style {
+                    Some(StyleChoice::Always(style)) => {
+                        asset.metadata.style = style;
+                        state.style_evidence = None;
                     }
-                    return Ok(Some(Settings::of(&asset)));
+                    Some(StyleChoice::Auto) if state.style_evidence.is_none() => {
+                        state.style_evidence = Some(StyleEvidence::default());
+                    }
+                    Some(StyleChoice::Auto) | None => {}
                 }
-                Written::Gone => return Err(ConversationError::DocumentGone(id.clone())),
-                Written::Conflict => {}
-            }
+                if let Some(instructions) = &change.instructions {
+                    asset.metadata.instructions =
+                        Some(instructions.clone()).filter(|instructions| !instructions.is_empty());
+                }
+                asset.updated_at = iso(Timestamp::now());
+                true
+            })
+            .await?;
+        let asset = changed.ok_or_else(|| ConversationError::DocumentGone(id.clone()))?;
+        // What Redis caches is the older one, and would cost the next turn a conflict.
+        if let Err(error) = self.ledger.drop_asset(key).await {
+            tracing::warn!(conversation.id = %key, "the cached document of {key} was not dropped: {error}");
         }
-        Err(ConversationError::Contended)
+        Ok(Some(Settings::of(&asset)))
     }
 }
