@@ -9,6 +9,7 @@ pub mod ids;
 pub mod live;
 pub mod prompt;
 pub mod record;
+pub mod save;
 pub mod session;
 pub mod style;
 pub mod turn;

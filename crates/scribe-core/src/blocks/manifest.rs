@@ -31,6 +31,9 @@ pub struct BlockEntry {
     pub hash: String,
     /// Who wrote it last.
     pub author: Author,
+    /// Which person wrote it last, where that is known: the one who saved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
     /// The turns that went into it, oldest first, as `conversationId/messageId`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub turns: Vec<String>,
@@ -53,6 +56,7 @@ impl Manifest {
             id: format!("b{}", at + 1),
             hash: hash(&content[piece.span]),
             author: Author::Scribe,
+            person: None,
             turns: Vec::new(),
             locked: false,
         };
@@ -162,6 +166,7 @@ impl Manifest {
                 hash.clone_into(&mut entry.hash);
                 if by_hash.is_none() {
                     entry.author = Author::Human;
+                    entry.person = None;
                 }
             }
             // An id that stands twice in a broken manifest explains the first block only.
@@ -182,6 +187,7 @@ impl Manifest {
                     id,
                     hash: hash.clone(),
                     author: Author::Human,
+                    person: None,
                     turns: Vec::new(),
                     locked: false,
                 }
@@ -213,6 +219,7 @@ mod tests {
             id: id.into(),
             hash: hash(text),
             author: Author::Scribe,
+            person: None,
             turns: vec![],
             locked: false,
         }

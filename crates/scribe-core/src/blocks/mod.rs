@@ -95,7 +95,7 @@ impl Document {
             .map(|piece| hash(&content[piece.span.clone()]))
             .collect();
         let entries = manifest.laid_over(&hashes);
-        Self::of(content, anatomy, entries, manifest.next_number())
+        Self::with_entries(content, anatomy, entries, manifest.next_number())
     }
 
     /// Takes a text apart that a person made of this document. More blocks keep their ids than with
@@ -112,10 +112,16 @@ impl Document {
             }
         });
         let entries = carry::carried(before, &new.collect::<Vec<_>>());
-        Self::of(content, anatomy, entries, before.next_number)
+        Self::with_entries(content, anatomy, entries, before.next_number)
     }
 
-    fn of(content: &str, anatomy: Anatomy, entries: Vec<BlockEntry>, next_number: u64) -> Self {
+    /// A text that was taken apart, with one entry for each of its blocks.
+    pub(crate) fn with_entries(
+        content: &str,
+        anatomy: Anatomy,
+        entries: Vec<BlockEntry>,
+        next_number: u64,
+    ) -> Self {
         let block = |(piece, entry): (Piece, BlockEntry)| Block {
             entry,
             kind: piece.kind,
@@ -208,6 +214,12 @@ impl Document {
 
     pub(crate) fn position(&self, id: &str) -> Option<usize> {
         self.blocks.iter().position(|block| block.entry.id == id)
+    }
+
+    pub(crate) fn change_entries(&mut self, change: impl Fn(&mut BlockEntry)) {
+        for block in &mut self.blocks {
+            change(&mut block.entry);
+        }
     }
 
     pub(crate) fn next_number(&self) -> u64 {

@@ -10,11 +10,56 @@ pub fn merge_words(base: &str, ours: &str, theirs: &str) -> Option<String> {
     Some(from_lines(&merged))
 }
 
-/// A word, a mark or a run of white space on each line, because the merge takes lines.
+/// A merge that always comes to an end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The text.
+    pub text: String,
+    /// Whether both changed the same words; `theirs` is in the text then, and what `ours` said there is not.
+    pub contested: bool,
+}
+
+/// The merge of two changes of a text. Where both changed the same words, `theirs` stands.
+#[must_use]
+pub fn merge_words_for_theirs(base: &str, ours: &str, theirs: &str) -> Resolved {
+    let mut options = diffy::MergeOptions::new();
+    options.set_conflict_style(diffy::ConflictStyle::Merge);
+    match options.merge(&as_lines(base), &as_lines(ours), &as_lines(theirs)) {
+        Ok(lines) => Resolved {
+            text: from_lines(&lines),
+            contested: false,
+        },
+        Err(lines) => Resolved {
+            text: from_lines(&without_ours(&lines)),
+            contested: true,
+        },
+    }
+}
+
+/// The lines without what `ours` has in the conflicts. A mark of a text stands alone on its line, so no line of a text
+/// looks like a conflict's.
+fn without_ours(lines: &str) -> String {
+    let mut kept = String::with_capacity(lines.len());
+    let mut is_ours = false;
+    for line in lines.split_inclusive('\n') {
+        match line.get(..7) {
+            Some("<<<<<<<") => is_ours = true,
+            Some("=======") => is_ours = false,
+            Some(">>>>>>>") => {}
+            _ if is_ours => {}
+            _ => kept.push_str(line),
+        }
+    }
+    kept
+}
+
+/// A word, a mark or a run of white space on each line, because the merge takes lines. A space belongs to what stands
+/// behind it: alone it would be the same everywhere, and a word that has only moved on would count as another one.
 fn as_lines(text: &str) -> String {
     let mut lines = String::with_capacity(text.len() * 2);
     let mut last = None;
-    for c in text.chars() {
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
         let kind = Kind::of(c);
         // Words and runs of white space are whole; every mark stands alone.
         if last.is_some_and(|last| last != kind || kind == Kind::Mark) {
@@ -25,7 +70,17 @@ fn as_lines(text: &str) -> String {
             '\n' => lines.push_str("\\n"),
             _ => lines.push(c),
         }
+        let is_single = c == ' ' && last != Some(Kind::Space);
+        let belongs_to_next = is_single && chars.peek().is_some_and(|next| !next.is_whitespace());
         last = Some(kind);
+        if belongs_to_next && let Some(next) = chars.next() {
+            if next == '\\' {
+                lines.push_str("\\\\");
+            } else {
+                lines.push(next);
+            }
+            last = Some(Kind::of(next));
+        }
     }
     lines.push('\n');
     lines
@@ -109,7 +164,47 @@ mod tests {
         check("a b", "a b c", "a b d", None);
     }
 
+    #[test]
+    fn where_both_changed_the_same_words_theirs_stand() {
+        let check = |base, ours, theirs, expected: (&str, bool)| {
+            let resolved = merge_words_for_theirs(base, ours, theirs);
+            assert_eq!((resolved.text.as_str(), resolved.contested), expected, "{base:?}");
+        };
+        check("on Friday", "on Saturday", "on Sunday", ("on Sunday", true));
+        check(
+            "the old mill by the river burned on Friday",
+            "the new mill by the river burned on Saturday",
+            "the old mill by the river burned on Sunday",
+            ("the new mill by the river burned on Sunday", true),
+        );
+        check(
+            "a ====== b",
+            "a <<<<<<< b",
+            "a >>>>>>> ======= b",
+            ("a >>>>>>> ======= b", true),
+        );
+        check("a b c", "a b c d", "z a b c", ("z a b c d", false));
+    }
+
     proptest! {
+        #[test]
+        fn theirs_alone_is_theirs(base in "\\PC{0,60}", theirs in "\\PC{0,60}") {
+            prop_assert_eq!(merge_words_for_theirs(&base, &base, &theirs).text, theirs);
+        }
+
+        #[test]
+        fn no_new_word_is_lost_unless_it_is_contested(
+            base in "([a-d]{1,2} ){0,12}", ours in "([a-dx]{1,2} |OURS ){0,12}", theirs in "([a-dy]{1,2} |THEIRS ){0,12}"
+        ) {
+            let resolved = merge_words_for_theirs(&base, &ours, &theirs);
+            let count = |text: &str, word| text.matches(word).count();
+            prop_assert_eq!(count(&resolved.text, "THEIRS"), count(&theirs, "THEIRS"));
+            if !resolved.contested {
+                prop_assert_eq!(count(&resolved.text, "OURS"), count(&ours, "OURS"));
+                prop_assert_eq!(Some(resolved.text), merge_words(&base, &ours, &theirs));
+            }
+        }
+
         #[test]
         fn a_change_of_one_side_is_that_side(base in "\\PC{0,60}", other in "\\PC{0,60}") {
             prop_assert_eq!(merge_words(&base, &other, &base), Some(other.clone()));

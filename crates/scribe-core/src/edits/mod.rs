@@ -20,7 +20,7 @@ mod tally;
 mod weave;
 
 pub use answer::{Answer, AnswerError, Edit, MAX_EDITS, answer_schema};
-pub use merge::merge_words;
+pub use merge::{Resolved, merge_words, merge_words_for_theirs};
 pub use outcome::{Bounds, EditOutcome, Fate, Placed, Refusal, WeaveError, Woven};
 pub use repair::{ToMend, mended, to_mend};
 pub use rewrite::NO_CHANGE;

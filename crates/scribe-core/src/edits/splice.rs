@@ -176,6 +176,7 @@ impl NewBlocks<'_> {
             id,
             hash: hash(text),
             author: Author::Scribe,
+            person: None,
             turns,
             locked: false,
         }

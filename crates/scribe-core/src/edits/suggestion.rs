@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::blocks::hash;
+use crate::blocks::{Author, BlockEntry, hash};
 
 /// The most suggestions that a document keeps. The oldest of the scribe's give way to new ones.
 pub const MAX_SUGGESTIONS: usize = 200;
@@ -16,6 +16,8 @@ pub enum SuggestedAction {
     Replace,
     /// That it goes.
     Delete,
+    /// A block behind it: one that somebody else took away, with what was changed in it since.
+    Insert,
 }
 
 /// A suggestion for a block.
@@ -23,9 +25,9 @@ pub enum SuggestedAction {
 pub struct Suggestion {
     /// Its id, made from what it says: the same suggestion twice is one.
     pub id: String,
-    /// The id of the block.
+    /// The id of the block; empty for an insert at the top.
     pub block: String,
-    /// The hash of the block's text when it was made.
+    /// The hash of the block's text when it was made; empty for an insert.
     pub hash: String,
     /// What is suggested.
     pub action: SuggestedAction,
@@ -35,6 +37,9 @@ pub struct Suggestion {
     /// The turn that it comes from, as `conversationId/messageId`; none where a person made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<String>,
+    /// Whose text it is, where it is a person's and that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
 }
 
 impl std::fmt::Debug for Suggestion {
@@ -63,6 +68,26 @@ impl Suggestion {
             action,
             markdown: markdown.to_owned(),
             turn: Some(turn.to_owned()),
+            person: None,
+        }
+    }
+
+    /// A suggestion of what somebody else wrote: the scribe in a turn, or a person.
+    #[must_use]
+    pub fn of_block(
+        writer: &BlockEntry,
+        block: &str,
+        block_hash: &str,
+        action: SuggestedAction,
+        markdown: &str,
+    ) -> Self {
+        let is_scribes = writer.author == Author::Scribe;
+        let turn = writer.turns.last().filter(|_| is_scribes).cloned();
+        let made_by = turn.as_deref().or(writer.person.as_deref()).unwrap_or_default();
+        Self {
+            person: writer.person.clone().filter(|_| !is_scribes),
+            turn: turn.clone(),
+            ..Self::of_turn(made_by, block, block_hash, action, markdown)
         }
     }
 }
@@ -82,6 +107,18 @@ impl Suggestions {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The one with this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Suggestion> {
+        self.0.iter().find(|suggestion| suggestion.id == id)
+    }
+
+    /// Takes the one with this id away: somebody has decided on it.
+    pub fn remove(&mut self, id: &str) -> Option<Suggestion> {
+        let at = self.0.iter().position(|suggestion| suggestion.id == id)?;
+        Some(self.0.remove(at))
     }
 
     /// Adds one, unless it is there or says the same as one that is there.
