@@ -3,6 +3,8 @@
 //! Other programs write assets too. What they put there and we do not know is carried along untouched; an asset
 //! without the scribe's key is a person's save of unknown base.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -99,6 +101,10 @@ pub struct ScribeState {
     pub record: Record,
     /// Its blocks.
     pub blocks: Manifest,
+    /// The conversations that it was continued in. A conversation is added before its object says so, so some may
+    /// never have come to be, or have another document by now.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub conversations: BTreeSet<ConversationId>,
     /// What the conversation has shown of its style; none where a person chose one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub style_evidence: Option<StyleEvidence>,
@@ -163,6 +169,19 @@ impl MediaAsset {
             other: Map::new(),
         }
     }
+
+    /// Every conversation that may write to this document: the one that it was started in, those that it was
+    /// continued in, and those whose turns it has. Whether one still does is said by its own object in S3.
+    #[must_use]
+    pub fn conversations(&self) -> BTreeSet<ConversationId> {
+        let mut conversations: BTreeSet<ConversationId> =
+            self.metadata.conversation_id.iter().cloned().collect();
+        if let Some(state) = &self.scribe {
+            conversations.extend(state.conversations.iter().cloned());
+            conversations.extend(state.record.conversations().cloned());
+        }
+        conversations
+    }
 }
 
 /// The title as it stands in URLs and file names; `untitled` where nothing is left of it.
@@ -175,5 +194,38 @@ pub fn slugify(title: &str) -> String {
         "untitled".into()
     } else {
         slug.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turn::Seq;
+
+    fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_document_knows_every_conversation_that_may_write_to_it() {
+        let mut asset = MediaAsset::started(NewDocument {
+            id: id("a1"),
+            title: "The Coast".into(),
+            conversation_id: id("c1"),
+            style: StyleChoice::default(),
+            instructions: None,
+            now: "2026-11-22T15:40:00.000Z".into(),
+        });
+        assert!(!serde_json::to_string(&asset).unwrap().contains("conversations"));
+        let state = asset.scribe.as_mut().unwrap();
+        state.conversations.insert(id("c3"));
+        state.record.add(&id("c2"), id("m1"), Seq(10));
+        state.record.add(&id("c1"), id("m1"), Seq(11));
+        let json = serde_json::to_string(&asset).unwrap();
+        let asset: MediaAsset = serde_json::from_str(&json).unwrap();
+        let known: Vec<String> = asset.conversations().iter().map(ToString::to_string).collect();
+        assert_eq!(known, ["c1", "c2", "c3"]);
+        let by_another_program = MediaAsset { scribe: None, ..asset };
+        assert_eq!(by_another_program.conversations().len(), 1);
     }
 }

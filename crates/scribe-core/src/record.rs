@@ -111,6 +111,11 @@ impl Record {
         }
     }
 
+    /// The conversations that have turns here.
+    pub fn conversations(&self) -> impl Iterator<Item = &ConversationId> {
+        self.conversations.keys()
+    }
+
     /// How many turns of a conversation are in the document.
     #[must_use]
     pub fn turns(&self, conversation: &ConversationId) -> u64 {
