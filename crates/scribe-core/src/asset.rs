@@ -13,6 +13,7 @@ use crate::cost::Cost;
 use crate::edits::{Suggestions, Tally};
 use crate::ids::{AssetId, ConversationId};
 use crate::record::Record;
+use crate::save::RecentSaves;
 use crate::style::{Style, StyleChoice, StyleEvidence};
 
 /// The version of [`ScribeState`]'s shape.
@@ -111,6 +112,9 @@ pub struct ScribeState {
     /// What stands beside it for a person to decide.
     #[serde(default, skip_serializing_if = "Suggestions::is_empty")]
     pub suggestions: Suggestions,
+    /// What people saved in it lately.
+    #[serde(default, skip_serializing_if = "RecentSaves::is_empty")]
+    pub saves: RecentSaves,
     /// What became of the edits of all turns.
     #[serde(default, skip_serializing_if = "Tally::is_empty")]
     pub outcomes: Tally,
@@ -225,7 +229,10 @@ mod tests {
         let asset: MediaAsset = serde_json::from_str(&json).unwrap();
         let known: Vec<String> = asset.conversations().iter().map(ToString::to_string).collect();
         assert_eq!(known, ["c1", "c2", "c3"]);
-        let by_another_program = MediaAsset { scribe: None, ..asset };
+        let by_another_program = MediaAsset {
+            scribe: None,
+            ..asset
+        };
         assert_eq!(by_another_program.conversations().len(), 1);
     }
 }

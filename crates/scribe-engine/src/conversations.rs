@@ -3,14 +3,17 @@
 //! The order of writes is the protocol's: S3 first, then Redis, each step harmless to repeat. So a crash in between,
 //! or a Redis that is down, leaves something that the same request completes.
 
+mod changes;
 mod failed;
+mod saving;
 mod settings;
+mod suggesting;
 
 use jiff::Timestamp;
 use scribe_core::asset::NewDocument;
 use scribe_core::style::StyleChoice;
 use scribe_core::turn::{ScribeTrigger, TriggerState};
-use scribe_core::{ActiveScribeSession, AssetId, ConversationKey, MediaAsset, ScribeState, TenantId, UserId};
+use scribe_core::{ActiveScribeSession, AssetId, ConversationKey, MediaAsset, TenantId, UserId};
 use scribe_trigger::ledger::{CachedAsset, QueueStatus, Registration, Toggled};
 use scribe_trigger::record::iso;
 use scribe_trigger::{Dispatcher, Ledger, LedgerError, TurnEvent};
@@ -20,7 +23,9 @@ use crate::documents::{
 };
 
 pub use failed::{FailedTurnError, ReplayedTurn};
+pub use saving::{Merge, Save, SaveError, Saved};
 pub use settings::{Settings, SettingsChange};
+pub use suggesting::{Decided, Decision, SuggestionError, SuggestionView};
 
 /// How often an object is tried to be changed while others write it.
 const CHANGE_TRIES: u32 = 8;
@@ -305,44 +310,6 @@ impl Conversations {
             Fetched::Found(stored) => Ok(*stored),
             Fetched::NotModified | Fetched::Absent => Err(ConversationError::DocumentGone(id.clone())),
         }
-    }
-
-    /// Changes a document as a person who asked for it, whatever others write meanwhile; none where it is gone. A change
-    /// that says no leaves it as it is.
-    async fn change_document(
-        &self,
-        tenant: &TenantId,
-        id: &AssetId,
-        user: &UserId,
-        change: impl Fn(&mut MediaAsset, &mut ScribeState) -> bool,
-    ) -> Result<Option<MediaAsset>, ConversationError> {
-        for _ in 0..CHANGE_TRIES {
-            let stored = match self.documents.asset(tenant, id, None).await? {
-                Fetched::Found(stored) => *stored,
-                Fetched::NotModified | Fetched::Absent => return Ok(None),
-            };
-            let mut asset = stored.asset;
-            let mut state = match asset.scribe.take() {
-                Some(state) => state,
-                None => self.documents.recover_state(tenant, id).await?,
-            };
-            let is_wanted = change(&mut asset, &mut state);
-            asset.scribe = Some(state);
-            if !is_wanted {
-                return Ok(Some(asset));
-            }
-            let author = Author::Person(user.clone());
-            let (written, _) = self
-                .documents
-                .replace_asset(tenant, &asset, &stored.etag, &author)
-                .await?;
-            match written {
-                Written::Done { .. } => return Ok(Some(asset)),
-                Written::Gone => return Ok(None),
-                Written::Conflict => {}
-            }
-        }
-        Err(ConversationError::Contended)
     }
 
     /// Switches the conversation's object in S3; none where there is none.

@@ -94,6 +94,13 @@ impl<'a> Sides<'a> {
         decided
     }
 
+    /// The present text's blocks as they are.
+    pub(super) fn as_present(&self) -> Vec<(String, Kept)> {
+        let ids = self.present.ids.iter();
+        ids.filter_map(|id| Some((id.clone(), self.present(id)?)))
+            .collect()
+    }
+
     fn kept(&self, id: &str) -> Option<Kept> {
         let in_base = self.base.text(id);
         match (self.present.text(id), self.mine.text(id)) {

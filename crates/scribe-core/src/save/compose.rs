@@ -25,9 +25,7 @@ pub(super) fn compose(sides: &Sides<'_>, decided: &Decided, order: &[String]) ->
         .iter()
         .filter_map(|id| Some((id.as_str(), decided.kept.get(id)?)))
         .collect();
-    let document = [Apart::AsTheyWere, Apart::BlankLine, Apart::Comment]
-        .into_iter()
-        .find_map(|apart| attempt(sides, &kept, apart))?;
+    let document = in_order(sides, &kept)?;
     let of = |is: fn(&Kept) -> bool| {
         let those = kept.iter().filter(|(_, kept)| is(kept));
         those.map(|(id, _)| (*id).to_owned()).collect()
@@ -41,6 +39,12 @@ pub(super) fn compose(sides: &Sides<'_>, decided: &Decided, order: &[String]) ->
         merged: of(|kept| kept.source == Source::Both),
         suggestions,
     })
+}
+
+/// The document of these blocks; nothing if their text falls into others.
+pub(super) fn in_order(sides: &Sides<'_>, kept: &[(&str, &Kept)]) -> Option<Document> {
+    let tries = [Apart::AsTheyWere, Apart::BlankLine, Apart::Comment];
+    tries.into_iter().find_map(|apart| attempt(sides, kept, apart))
 }
 
 /// The person's text as it is. What others wrote since becomes suggestions.
@@ -122,15 +126,15 @@ fn attempt(sides: &Sides<'_>, kept: &[(&str, &Kept)], apart: Apart) -> Option<Do
         .first()
         .map_or_else(String::new, |(first, _)| edge(sides, first, Edge::Top));
     let mut expected: Vec<(BlockEntry, Option<Kind>, &str)> = Vec::with_capacity(kept.len());
-    let mut before: Option<(&str, Source)> = None;
+    let mut before: Option<(&str, &Kept)> = None;
     for &(id, block) in kept {
-        if let Some((before, source)) = before {
+        if let Some((before, last)) = before {
             let gap = gap(&sides.mine, before, id).or_else(|| gap(&sides.present, before, id));
             let is_enough = |gap: &&str| {
-                apart == Apart::AsTheyWere || source == block.source || gap.matches('\n').count() >= 2
+                apart == Apart::AsTheyWere || last.source == block.source || gap.matches('\n').count() >= 2
             };
             content.push_str(gap.filter(is_enough).unwrap_or(&blank_line));
-            if gap.is_none() && apart == Apart::Comment {
+            if gap.is_none() && apart == Apart::Comment && would_join(&last.text, &block.text) {
                 content.push_str(COMMENT);
                 content.push_str(&blank_line);
                 expected.push((comment(next_number), Some(Kind::Html), COMMENT));
@@ -139,7 +143,7 @@ fn attempt(sides: &Sides<'_>, kept: &[(&str, &Kept)], apart: Apart) -> Option<Do
         }
         content.push_str(&block.text);
         expected.push((block.entry.clone(), block.kind, &block.text));
-        before = Some((id, block.source));
+        before = Some((id, block));
     }
     if let Some((last, _)) = kept.last() {
         content.push_str(&edge(sides, last, Edge::End));
@@ -155,6 +159,14 @@ fn attempt(sides: &Sides<'_>, kept: &[(&str, &Kept)], apart: Apart) -> Option<Do
             });
     let entries = expected.into_iter().map(|(entry, ..)| entry).collect();
     is_meant.then(|| Document::with_entries(&content, anatomy, entries, next_number))
+}
+
+/// Whether two blocks are not two any more with a blank line between them.
+fn would_join(before: &str, text: &str) -> bool {
+    let both = format!("{before}\n\n{text}");
+    let pieces = Anatomy::of_part(&both).pieces;
+    let texts: Vec<&str> = pieces.into_iter().map(|piece| &both[piece.span]).collect();
+    texts != [before, text]
 }
 
 fn comment(number: u64) -> BlockEntry {

@@ -19,15 +19,20 @@
 //!
 //! While nobody else wrote, the person's text is taken byte for byte.
 
+mod accept;
 mod blocks;
 mod compose;
 mod order;
+mod recent;
 #[cfg(test)]
 mod tests;
 
 use crate::blocks::{Author, Document, Manifest};
 use crate::edits::Suggestion;
 use crate::ids::UserId;
+
+pub use accept::{AcceptError, accept};
+pub use recent::RecentSaves;
 
 /// A save that is to be merged.
 #[derive(Debug, Clone, Copy)]

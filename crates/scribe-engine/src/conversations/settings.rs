@@ -79,10 +79,6 @@ impl Conversations {
             })
             .await?;
         let asset = changed.ok_or_else(|| ConversationError::DocumentGone(id.clone()))?;
-        // What Redis caches is the older one, and would cost the next turn a conflict.
-        if let Err(error) = self.ledger.drop_asset(key).await {
-            tracing::warn!(conversation.id = %key, "the cached document of {key} was not dropped: {error}");
-        }
         Ok(Some(Settings::of(&asset)))
     }
 }

@@ -12,6 +12,7 @@
 //! So after any conflict the caller reads again and looks into the record before it does anything else.
 
 mod assets;
+mod bases;
 mod conversation_objects;
 mod turn_objects;
 
@@ -28,6 +29,7 @@ use std::time::Duration;
 use crate::config::DocumentsConfig;
 
 pub use assets::{Author, Fetched, StoredAsset};
+pub use bases::Base;
 pub use conversation_objects::Conversation;
 pub use turn_objects::{Owed, WaitingState, WaitingTurn};
 
