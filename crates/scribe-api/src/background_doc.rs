@@ -10,49 +10,83 @@ use scribe_core::{AssetId, ConversationId, ConversationKey};
 use scribe_engine::conversations::{Start, Started};
 use scribe_trigger::TurnRequest;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::json::Body;
+use crate::openapi::answers::{Conflict, Gone, NotFound, Unavailable};
+use crate::openapi::{SCRIBE, schemas};
 use crate::settings::check_instructions;
 
 /// The longest title, in characters.
 const MAX_TITLE_CHARS: usize = 200;
 
-#[derive(Deserialize)]
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(start))
+        .routes(routes!(toggle))
+}
+
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StartRequest {
+    #[schema(value_type = schemas::ConversationId)]
     conversation_id: String,
+    /// One line without control or invisible characters.
+    #[schema(min_length = 1, max_length = 200)]
     title: String,
     #[serde(default)]
+    #[schema(value_type = schemas::StyleChoice)]
     style: StyleChoice,
     /// A sentence for the scribe.
     #[serde(default)]
+    #[schema(max_length = 500)]
     instructions: Option<String>,
     /// What was said before the scribe was started, oldest first.
     #[serde(default)]
+    #[schema(value_type = Vec<schemas::Message>)]
     messages: Vec<Earlier>,
+    /// The caller, if anybody.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::Id>)]
     user_id: Option<String>,
+    /// The caller's tenant, if any.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::Id>)]
     tenant_id: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StartAnswer {
     success: bool,
+    #[schema(value_type = schemas::Id)]
     text_asset_id: AssetId,
     slug: String,
     title: String,
+    #[schema(value_type = schemas::ConversationId)]
     conversation_id: ConversationId,
     /// How many turns the earlier messages became.
     catch_up_turns: usize,
 }
 
-/// 201 with a new document, 200 where the conversation has one.
-pub(crate) async fn start(
+/// Start the scribe of a conversation.
+///
+/// The same start again answers with the document that is there. What was said before becomes the first turns.
+#[utoipa::path(
+    post, path = "/api/chat/background-doc/start", operation_id = "startScribe", tag = SCRIBE,
+    request_body = StartRequest,
+    responses(
+        (status = CREATED, description = "There is a new document.", body = StartAnswer),
+        (status = OK, description = "The conversation has one.", body = StartAnswer),
+        Conflict, Gone, Unavailable,
+    ),
+)]
+async fn start(
     State(state): State<ApiState>,
     Body(request): Body<StartRequest>,
 ) -> Result<(StatusCode, Json<StartAnswer>), ApiError> {
@@ -173,22 +207,33 @@ fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ToggleRequest {
+    #[schema(value_type = schemas::ConversationId)]
     conversation_id: String,
     scribe_enabled: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ToggleAnswer {
     success: bool,
     scribe_enabled: bool,
 }
 
-/// Switches the scribe on or off. Off keeps what waits and finishes the turn that is being written.
-pub(crate) async fn toggle(
+/// Switch the scribe on or off.
+///
+/// Off keeps what waits and finishes the turn that is being written.
+#[utoipa::path(
+    post, path = "/api/chat/background-doc/toggle", operation_id = "toggleScribe", tag = SCRIBE,
+    request_body = ToggleRequest,
+    responses(
+        (status = OK, description = "Switched.", body = ToggleAnswer),
+        NotFound, Conflict, Gone, Unavailable,
+    ),
+)]
+async fn toggle(
     State(state): State<ApiState>,
     caller: Caller,
     Body(request): Body<ToggleRequest>,

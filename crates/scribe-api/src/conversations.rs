@@ -6,20 +6,30 @@ use jiff::Timestamp;
 use scribe_core::turn::{ScribeTrigger, Seq};
 use scribe_core::{ActiveScribeSession, ConversationId, ConversationKey, MessageId};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::json::PathId;
+use crate::openapi::answers::{Gone, NotFound, Unavailable};
+use crate::openapi::{SCRIBE, schemas};
 
-#[derive(Serialize)]
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(read))
+}
+
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConversationAnswer {
+    #[schema(value_type = schemas::Session)]
     session: ActiveScribeSession,
     status: Status,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Status {
     scribe_enabled: bool,
@@ -28,14 +38,17 @@ struct Status {
     /// For how long the oldest one has waited, in milliseconds.
     waiting_for_ms: Option<u64>,
     writing: Option<Writing>,
+    #[schema(value_type = schemas::Time)]
     last_update_at: String,
     message_count: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Writing {
+    #[schema(value_type = schemas::Id)]
     message_id: MessageId,
+    #[schema(value_type = schemas::Seq)]
     seq: Seq,
     /// Milliseconds since 1970.
     since: Option<u64>,
@@ -53,8 +66,16 @@ impl From<ScribeTrigger> for Writing {
     }
 }
 
-/// The session, and how its turns stand.
-pub(crate) async fn read(
+/// Read a conversation's session, and how its turns stand.
+#[utoipa::path(
+    get, path = "/api/chat/background-doc/{conversationId}", operation_id = "readConversation", tag = SCRIBE,
+    params(("conversationId" = schemas::ConversationId, Path)),
+    responses(
+        (status = OK, description = "The session, and how its turns stand.", body = ConversationAnswer),
+        NotFound, Gone, Unavailable,
+    ),
+)]
+async fn read(
     State(state): State<ApiState>,
     caller: Caller,
     PathId(conversation_id): PathId,

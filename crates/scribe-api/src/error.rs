@@ -8,16 +8,17 @@ use scribe_core::turn::{TriggerState, TurnError};
 use scribe_engine::conversations::{ConversationError, FailedTurnError};
 use scribe_trigger::RecordError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The envelope.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ErrorEnvelope {
     /// What went wrong.
     pub error: ErrorBody,
 }
 
 /// What went wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ErrorBody {
     /// A word for programs.
     pub code: &'static str,
@@ -25,6 +26,7 @@ pub struct ErrorBody {
     pub message: String,
     /// Which field of the request, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub field: Option<String>,
 }
 

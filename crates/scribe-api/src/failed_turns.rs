@@ -9,18 +9,34 @@ use scribe_core::{ConversationId, ConversationKey, MessageId};
 use scribe_engine::conversations::ReplayedTurn;
 use scribe_trigger::Delivery;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::json::PathId;
+use crate::openapi::answers::{Conflict, Gone, NotFound, Unavailable};
+use crate::openapi::{TURNS, schemas};
 
-#[derive(Serialize)]
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(replay))
+        .routes(routes!(replay_all))
+        .routes(routes!(dismiss))
+}
+
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReplayAnswer {
+    #[schema(value_type = schemas::ConversationId)]
     conversation_id: ConversationId,
+    #[schema(value_type = schemas::Id)]
     message_id: MessageId,
+    #[schema(value_type = schemas::Seq)]
     seq: Seq,
+    #[schema(value_type = schemas::Delivery)]
     delivery: Delivery,
 }
 
@@ -35,20 +51,31 @@ impl ReplayAnswer {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct ReplayList {
     turns: Vec<ReplayAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DismissAnswer {
+    #[schema(value_type = schemas::ConversationId)]
     conversation_id: ConversationId,
+    #[schema(value_type = schemas::Id)]
     message_id: MessageId,
 }
 
-/// 202: the turn waits again.
-pub(crate) async fn replay(
+/// Let a failed turn wait again.
+#[utoipa::path(
+    post, path = "/api/chat/background-doc/{conversationId}/turns/{messageId}/replay",
+    operation_id = "replayTurn", tag = TURNS,
+    params(("conversationId" = schemas::ConversationId, Path), ("messageId" = schemas::Id, Path)),
+    responses(
+        (status = ACCEPTED, description = "The turn waits again.", body = ReplayAnswer),
+        NotFound, Conflict, Gone, Unavailable,
+    ),
+)]
+async fn replay(
     State(state): State<ApiState>,
     caller: Caller,
     PathId((conversation_id, message_id)): PathId<(String, String)>,
@@ -58,8 +85,17 @@ pub(crate) async fn replay(
     Ok((StatusCode::ACCEPTED, Json(ReplayAnswer::of(&key, turn))))
 }
 
-/// 202: these turns wait again; none where none has failed.
-pub(crate) async fn replay_all(
+/// Let all failed turns of a conversation wait again.
+#[utoipa::path(
+    post, path = "/api/chat/background-doc/{conversationId}/turns/replay",
+    operation_id = "replayFailedTurns", tag = TURNS,
+    params(("conversationId" = schemas::ConversationId, Path)),
+    responses(
+        (status = ACCEPTED, description = "These wait again; none where none has failed.", body = ReplayList),
+        NotFound, Conflict, Gone, Unavailable,
+    ),
+)]
+async fn replay_all(
     State(state): State<ApiState>,
     caller: Caller,
     PathId(conversation_id): PathId,
@@ -74,8 +110,17 @@ pub(crate) async fn replay_all(
     Ok((StatusCode::ACCEPTED, Json(ReplayList { turns })))
 }
 
-/// The turn is forgotten and will never be woven.
-pub(crate) async fn dismiss(
+/// Forget a failed turn: it will never be woven.
+#[utoipa::path(
+    post, path = "/api/chat/background-doc/{conversationId}/turns/{messageId}/dismiss",
+    operation_id = "dismissTurn", tag = TURNS,
+    params(("conversationId" = schemas::ConversationId, Path), ("messageId" = schemas::Id, Path)),
+    responses(
+        (status = OK, description = "The turn is forgotten.", body = DismissAnswer),
+        NotFound, Conflict, Gone, Unavailable,
+    ),
+)]
+async fn dismiss(
     State(state): State<ApiState>,
     caller: Caller,
     PathId((conversation_id, message_id)): PathId<(String, String)>,

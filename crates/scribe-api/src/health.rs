@@ -3,16 +3,35 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::error::{ApiError, chain};
+use crate::openapi::SERVICE;
+use crate::openapi::answers::Unavailable;
 
-/// 200 while Redis and S3 answer, 503 otherwise.
-pub(crate) async fn read(State(state): State<ApiState>) -> Result<Json<Value>, ApiError> {
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(read))
+}
+
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// `ok`
+    status: &'static str,
+}
+
+/// Whether Redis and S3 answer.
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "readHealth", tag = SERVICE, security(()),
+    responses((status = OK, description = "They do.", body = Health), Unavailable),
+)]
+async fn read(State(state): State<ApiState>) -> Result<Json<Health>, ApiError> {
     let checked = tokio::time::timeout(state.health_timeout, state.conversations.health()).await;
     let reason = match checked {
-        Ok(Ok(())) => return Ok(Json(json!({ "status": "ok" }))),
+        Ok(Ok(())) => return Ok(Json(Health { status: "ok" })),
         Ok(Err(error)) => chain(&error),
         Err(_) => "no answer in time".to_owned(),
     };

@@ -8,18 +8,20 @@ mod failed_turns;
 mod health;
 mod json;
 mod media_assets;
+mod openapi;
 mod settings;
 mod turns;
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::{Extension, Router};
 use scribe_core::turn::MAX_TURN_BYTES;
 use scribe_engine::Conversations;
 use scribe_trigger::Recorder;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use error::{ApiError, ErrorBody, ErrorEnvelope};
 
@@ -37,37 +39,36 @@ pub struct ApiState {
     pub health_timeout: Duration,
 }
 
-/// All routes.
+/// All routes, and their description.
+fn described() -> (Router<ApiState>, OpenApi) {
+    let (router, mut document) = OpenApiRouter::with_openapi(openapi::base())
+        .merge(background_doc::routes())
+        .merge(settings::routes())
+        .merge(turns::routes())
+        .merge(failed_turns::routes())
+        .merge(conversations::routes())
+        .merge(media_assets::routes())
+        .merge(health::routes())
+        .merge(openapi::routes())
+        .split_for_parts();
+    openapi::finish(&mut document);
+    (router, document)
+}
+
+/// What the API is, as OpenAPI 3.1: the text of `crates/scribe-api/openapi.json`.
+#[must_use]
+pub fn openapi_json() -> String {
+    openapi::text(&described().1)
+}
+
+/// The API.
 pub fn router(state: ApiState) -> Router {
-    Router::new()
-        .route("/api/chat/background-doc/start", post(background_doc::start))
-        .route("/api/chat/background-doc/toggle", post(background_doc::toggle))
-        .route("/api/chat/background-doc/settings", post(settings::change))
-        .route("/api/chat/background-doc/turns", post(turns::record))
-        .route(
-            "/api/chat/background-doc/{conversation_id}",
-            get(conversations::read),
-        )
-        .route(
-            "/api/chat/background-doc/{conversation_id}/turns",
-            get(turns::list),
-        )
-        .route(
-            "/api/chat/background-doc/{conversation_id}/turns/replay",
-            post(failed_turns::replay_all),
-        )
-        .route(
-            "/api/chat/background-doc/{conversation_id}/turns/{message_id}/replay",
-            post(failed_turns::replay),
-        )
-        .route(
-            "/api/chat/background-doc/{conversation_id}/turns/{message_id}/dismiss",
-            post(failed_turns::dismiss),
-        )
-        .route("/api/media-assets/{id}", get(media_assets::read))
-        .route("/healthz", get(health::read))
+    let (router, document) = described();
+    let text = openapi::DocumentText(openapi::text(&document).into());
+    router
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(Extension(text))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(error::panicked))
         .with_state(state)

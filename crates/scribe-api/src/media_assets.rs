@@ -9,22 +9,44 @@ use scribe_core::{AssetId, MediaAsset};
 use scribe_engine::documents::Fetched;
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::json::PathId;
+use crate::openapi::answers::{NotFound, Unavailable};
+use crate::openapi::{MEDIA_ASSETS, schemas};
 
 /// Where readers find what a document's turns have cost. It is theirs to read only.
 const USAGE: &str = "scribe_usage";
 
-#[derive(Serialize)]
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(read))
+}
+
+#[derive(Serialize, ToSchema)]
 struct AssetAnswer {
+    #[schema(value_type = schemas::MediaAsset)]
     asset: MediaAsset,
 }
 
-/// The document, with its ETag; 304 where the caller holds it already.
-pub(crate) async fn read(
+/// Read a document.
+#[utoipa::path(
+    get, path = "/api/media-assets/{id}", operation_id = "readMediaAsset", tag = MEDIA_ASSETS,
+    params(
+        ("id" = schemas::Id, Path),
+        ("if-none-match" = Option<String>, Header, description = "The ETag of the document that the caller holds."),
+    ),
+    responses(
+        (status = OK, description = "The document.", body = AssetAnswer, headers(("etag" = String))),
+        (status = NOT_MODIFIED, description = "The caller holds it already.", headers(("etag" = String))),
+        NotFound, Unavailable,
+    ),
+)]
+async fn read(
     State(state): State<ApiState>,
     caller: Caller,
     PathId(id): PathId,

@@ -7,37 +7,61 @@ use scribe_core::style::StyleChoice;
 use scribe_core::{ConversationId, ConversationKey, Style};
 use scribe_engine::conversations::SettingsChange;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::json::Body;
+use crate::openapi::answers::{Conflict, Gone, NotFound, Unavailable};
+use crate::openapi::{SCRIBE, schemas};
 
-#[derive(Deserialize)]
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(change))
+}
+
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SettingsRequest {
+    #[schema(value_type = schemas::ConversationId)]
     conversation_id: String,
     /// One of the styles, or `auto`: as the conversation shows it.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::StyleChoice>)]
     style: Option<StyleChoice>,
     /// A sentence for the scribe; an empty one takes it away.
     #[serde(default)]
+    #[schema(max_length = 500)]
     instructions: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SettingsAnswer {
     success: bool,
     /// What was chosen.
+    #[schema(value_type = schemas::StyleChoice)]
     style: StyleChoice,
     /// What is written in now.
+    #[schema(value_type = schemas::Style)]
     style_now: Style,
     instructions: Option<String>,
 }
 
-/// Changes what the request names, from the next turn on.
-pub(crate) async fn change(
+/// Change how a document is written, from the next turn on.
+///
+/// What the request does not name stays.
+#[utoipa::path(
+    post, path = "/api/chat/background-doc/settings", operation_id = "changeSettings", tag = SCRIBE,
+    request_body = SettingsRequest,
+    responses(
+        (status = OK, description = "How it is written now.", body = SettingsAnswer),
+        NotFound, Conflict, Gone, Unavailable,
+    ),
+)]
+async fn change(
     State(state): State<ApiState>,
     caller: Caller,
     Body(request): Body<SettingsRequest>,

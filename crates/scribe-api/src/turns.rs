@@ -8,34 +8,61 @@ use scribe_core::turn::{ScribeTrigger, Seq, TriggerState, TurnTimes};
 use scribe_core::{ConversationId, ConversationKey, MessageId, Usage};
 use scribe_trigger::{Delivery, TurnRequest};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::json::{Body, PathId};
+use crate::openapi::answers::{Conflict, Gone, NotFound, Unavailable};
+use crate::openapi::{TURNS, schemas};
 
-#[derive(Deserialize)]
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(record)).routes(routes!(list))
+}
+
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RecordRequest {
+    #[schema(value_type = schemas::ConversationId)]
     conversation_id: String,
+    #[schema(value_type = schemas::Id)]
     message_id: String,
     user_message: String,
     assistant_response: String,
     #[serde(default)]
+    #[schema(value_type = Option<schemas::Time>)]
     timestamp: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RecordAnswer {
+    #[schema(value_type = schemas::ConversationId)]
     conversation_id: ConversationId,
+    #[schema(value_type = schemas::Id)]
     message_id: MessageId,
+    #[schema(value_type = Option<schemas::Seq>)]
     seq: Option<Seq>,
+    #[schema(value_type = schemas::Delivery)]
     delivery: Delivery,
 }
 
-/// 202 for a turn that will be written; 200 where nothing is recorded, because the scribe is off or there is none.
-pub(crate) async fn record(
+/// Record a turn.
+///
+/// The same message id with the same texts counts once.
+#[utoipa::path(
+    post, path = "/api/chat/background-doc/turns", operation_id = "recordTurn", tag = TURNS,
+    request_body = RecordRequest,
+    responses(
+        (status = ACCEPTED, description = "It will be written.", body = RecordAnswer),
+        (status = OK, description = "Nothing is recorded: the scribe is off, or there is none.", body = RecordAnswer),
+        Conflict, Unavailable,
+    ),
+)]
+async fn record(
     State(state): State<ApiState>,
     caller: Caller,
     Body(request): Body<RecordRequest>,
@@ -77,13 +104,13 @@ pub(crate) async fn record(
     ))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct TurnList {
     turns: Vec<TurnView>,
 }
 
 /// A turn's states, as people see them.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum StateView {
     Pending,
@@ -93,17 +120,21 @@ enum StateView {
     Paused,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct TurnView {
+    #[schema(value_type = schemas::Id)]
     message_id: MessageId,
+    #[schema(value_type = schemas::Seq)]
     seq: Seq,
     state: StateView,
     attempts: u32,
     reason: Option<String>,
     late: bool,
     /// What it has cost so far, where that is known.
+    #[schema(value_type = Option<schemas::Usage>)]
     usage: Option<Usage>,
+    #[schema(value_type = schemas::TurnTimes)]
     times: TurnTimes,
 }
 
@@ -129,8 +160,16 @@ impl TurnView {
     }
 }
 
-/// The turns that are known: those of the last days, and whatever is owed.
-pub(crate) async fn list(
+/// List the turns that are known: those of the last days, and whatever is owed.
+#[utoipa::path(
+    get, path = "/api/chat/background-doc/{conversationId}/turns", operation_id = "listTurns", tag = TURNS,
+    params(("conversationId" = schemas::ConversationId, Path)),
+    responses(
+        (status = OK, description = "The turns, oldest first.", body = TurnList),
+        NotFound, Gone, Unavailable,
+    ),
+)]
+async fn list(
     State(state): State<ApiState>,
     caller: Caller,
     PathId(conversation_id): PathId,

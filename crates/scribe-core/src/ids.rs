@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_ID_BYTES: usize = 128;
 
 /// Words that stand where a conversation id may stand in the routes of the API.
-const ROUTE_WORDS: [&str; 9] = [
+pub const ROUTE_WORDS: [&str; 9] = [
     "start",
     "toggle",
     "settings",
