@@ -143,6 +143,10 @@ id!(
     /// A document's media asset, unique within its tenant.
     AssetId, check
 );
+id!(
+    /// A version of a document, as S3 names it.
+    VersionId, check
+);
 
 /// A conversation of a tenant: what one queue, one lease and one Redis Cluster slot belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -6,6 +6,7 @@
 
 mod carry;
 mod manifest;
+mod restored;
 mod split;
 
 use std::ops::Range;
