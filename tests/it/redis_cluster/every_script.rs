@@ -7,8 +7,8 @@ use std::time::Duration;
 use scribe_core::turn::TriggerState;
 use scribe_core::{ActiveScribeSession, ConversationKey};
 use scribe_trigger::ledger::{
-    BacklogEntry, CachedAsset, Completion, Known, Parked, Registration, Release, Replayed, SessionUpdate,
-    Sweep, SweepPace, Toggled,
+    BacklogEntry, CachedAsset, Completion, Ended, Known, Parked, Registration, Release, Replayed,
+    SessionUpdate, Sweep, SweepPace, Toggled,
 };
 use scribe_trigger::{Ledger, LiveEvent};
 
@@ -33,6 +33,10 @@ async fn every_script_runs_on_every_master() {
         expected
     );
     assert_eq!(ledger.unprocessed().await.unwrap().len(), 3);
+    for conversation in &conversations {
+        ending(&ledger, conversation).await;
+    }
+    assert!(ledger.unprocessed().await.unwrap().is_empty());
     // The backlog lies in slots of its own: enough conversations for one on each master.
     for number in 0..48 {
         let entry = BacklogEntry {
@@ -163,6 +167,31 @@ async fn everything(ledger: &Ledger, key: &ConversationKey) {
     assert_eq!(ledger.session(key).await.unwrap().unwrap().title, "Salt");
     assert_eq!(ledger.triggers(key).await.unwrap().len(), 2);
     assert_eq!(ledger.queue_status(key).await.unwrap().waiting, 1);
+}
+
+/// The end of the conversation that `everything` has left.
+async fn ending(ledger: &Ledger, key: &ConversationKey) {
+    let asset = session(key).text_asset_id;
+    let waiting = ledger.end(key, &asset, &[], "deleted").await.unwrap();
+    let Ended::Waiting(rest) = waiting else {
+        panic!("{waiting:?}")
+    };
+    let other = ledger.end(key, &id("another"), &[], "deleted").await.unwrap();
+    assert_eq!(other, Ended::Other);
+    let parked: Vec<_> = rest.into_iter().map(|(message_id, _)| message_id).collect();
+    assert_eq!(parked, [id("m2")]);
+    assert_eq!(
+        ledger.end(key, &asset, &parked, "deleted").await.unwrap(),
+        Ended::Ended
+    );
+    let ended = ledger.trigger(key, &id("m2")).await.unwrap().unwrap();
+    assert_eq!(
+        (ended.state, ended.reason.as_deref()),
+        (TriggerState::Failed, Some("deleted"))
+    );
+    assert_eq!(ledger.queue_status(key).await.unwrap().waiting, 0);
+    ledger.forget(key).await.unwrap();
+    assert!(ledger.triggers(key).await.unwrap().is_empty());
 }
 
 /// The ledger's scripts, by name; `trigger.lua` stands in front of the others.

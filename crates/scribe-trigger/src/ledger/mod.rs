@@ -19,6 +19,7 @@
 
 mod channel;
 mod connection;
+mod endings;
 mod outcomes;
 mod scripts;
 mod sessions;
@@ -34,6 +35,7 @@ use crate::config::TriggerConfig;
 use connection::Connection;
 use scripts::Scripts;
 
+pub use endings::Ended;
 pub use outcomes::{
     Claim, ClaimRequest, Claimed, Completed, Completion, Parked, QueueStatus, RecordOutcome, Release,
     Replayed,

@@ -42,4 +42,5 @@ scripts!(
     park_lost,
     forget_backlog,
     dismiss,
+    end,
 );
