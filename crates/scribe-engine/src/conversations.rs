@@ -4,9 +4,12 @@
 //! or a Redis that is down, leaves something that the same request completes.
 
 mod changes;
+mod continuing;
+mod deleting;
 mod failed;
 mod saving;
 mod settings;
+mod shelf;
 mod suggesting;
 
 use jiff::Timestamp;
@@ -22,9 +25,12 @@ use crate::documents::{
     Author, Conversation, Documents, DocumentsError, Fetched, StoredAsset, WaitingTurn, Written,
 };
 
+pub use continuing::{ContinueError, Continued};
+pub use deleting::{DeleteError, Deleted, Erased};
 pub use failed::{FailedTurnError, ReplayedTurn};
 pub use saving::{Merge, Save, SaveError, Saved};
 pub use settings::{Settings, SettingsChange};
+pub use shelf::{Created, ListedAsset, NewAsset, PageStart, ShelfPage};
 pub use suggesting::{Decided, Decision, SuggestionError, SuggestionView};
 
 /// How often an object is tried to be changed while others write it.
@@ -143,12 +149,12 @@ impl Conversations {
             scribe_enabled: true,
             created_at: now,
         };
-        let conversation = match self.documents.create_conversation(&wanted).await? {
-            Written::Done { .. } => wanted,
-            Written::Conflict | Written::Gone => self
-                .switch_object(&start.key, true)
-                .await?
-                .ok_or(ConversationError::Contended)?,
+        let (conversation, is_new) = match self.documents.create_conversation(&wanted).await? {
+            Written::Done { .. } => (wanted, true),
+            Written::Conflict | Written::Gone => {
+                let found = self.switch_object(&start.key, true).await?;
+                (found.ok_or(ConversationError::Contended)?, false)
+            }
         };
         let new = MediaAsset::started(NewDocument {
             id: conversation.text_asset_id.clone(),
@@ -159,11 +165,17 @@ impl Conversations {
             now: conversation.created_at.clone(),
         });
         let author = Author::Person(conversation.user_id.clone());
-        let written = self
-            .documents
-            .create_asset(&start.key.tenant, &new, &author)
-            .await?;
-        let created = matches!(written, Written::Done { .. });
+        // One that was there before and was deleted is not begun anew: its record would be gone.
+        let tenant = &start.key.tenant;
+        let created = (is_new
+            || !self
+                .documents
+                .has_versions(tenant, &conversation.text_asset_id)
+                .await?)
+            && matches!(
+                self.documents.create_asset(tenant, &new, &author).await?,
+                Written::Done { .. }
+            );
         let stored = self.asset(&start.key.tenant, &conversation.text_asset_id).await?;
         let session = session_of(&conversation, Some(&stored.asset));
         let waiting = if created {

@@ -1,6 +1,7 @@
 //! Copies of turns under `waiting/`: Redis is told of them, and they are removed once the turn is in its document.
 
-use scribe_core::turn::TriggerState;
+use jiff::Timestamp;
+use scribe_core::turn::{Seq, TriggerState};
 use scribe_trigger::{Ledger, TurnEvent};
 
 use crate::documents::Documents;
@@ -33,4 +34,10 @@ pub(crate) async fn remove_copy(documents: &Documents, turn: &TurnEvent) {
             turn.message_id
         );
     }
+}
+
+/// Whether a turn was recorded before its conversation's object was deleted, as well as the clocks agree.
+pub(crate) fn was_recorded_before(seq: Seq, ended: Timestamp) -> bool {
+    // S3 tells whole seconds, rounded down.
+    i64::try_from(seq.as_millis()).is_ok_and(|recorded| recorded < ended.as_millisecond() + 1000)
 }

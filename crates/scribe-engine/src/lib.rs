@@ -12,6 +12,9 @@ pub mod sweep;
 /// Why a turn is parked that is older than what its document's record remembers.
 const UNKNOWABLE: &str = "it is older than what the document's record remembers, and may be in it or not";
 
+/// Why a turn is parked whose document is gone.
+const DELETED: &str = "the document was deleted";
+
 pub use config::EngineConfig;
 pub use conversations::Conversations;
 pub use documents::Documents;

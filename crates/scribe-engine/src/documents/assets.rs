@@ -194,6 +194,19 @@ impl Documents {
         Ok((written, json))
     }
 
+    /// Deletes an asset on condition that it still has the ETag. Its versions stay, hidden by a delete marker.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached. It may have been deleted all the same.
+    pub async fn delete_asset(
+        &self,
+        tenant: &TenantId,
+        id: &AssetId,
+        etag: &str,
+    ) -> Result<Written, DocumentsError> {
+        self.delete_if(&asset_key(tenant, id), etag).await
+    }
+
     /// What the scribe knew of the document by the newest version that says so: for an asset that another program
     /// wrote without it. Laid over the new text, its manifest explains what that program left alone; the rest is a
     /// person's.

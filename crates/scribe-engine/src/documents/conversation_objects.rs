@@ -34,7 +34,7 @@ pub struct Conversation {
     pub created_at: String,
 }
 
-fn conversation_key(key: &ConversationKey) -> String {
+pub(super) fn conversation_key(key: &ConversationKey) -> String {
     format!("tenants/{}/conversations/{}.json", key.tenant, key.conversation)
 }
 
@@ -89,5 +89,17 @@ impl Documents {
             None,
         )
         .await
+    }
+    /// Deletes a conversation's object on condition that it still has the ETag. Its versions stay, and with them when
+    /// it was deleted.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached.
+    pub async fn delete_conversation(
+        &self,
+        key: &ConversationKey,
+        etag: &str,
+    ) -> Result<Written, DocumentsError> {
+        self.delete_if(&conversation_key(key), etag).await
     }
 }

@@ -14,7 +14,9 @@
 mod assets;
 mod bases;
 mod conversation_objects;
+mod shelf;
 mod turn_objects;
+mod versions;
 
 use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
@@ -31,7 +33,9 @@ use crate::config::DocumentsConfig;
 pub use assets::{Author, Fetched, StoredAsset};
 pub use bases::Base;
 pub use conversation_objects::Conversation;
+pub use shelf::ShelvedAsset;
 pub use turn_objects::{Owed, WaitingState, WaitingTurn};
+pub use versions::{Maker, StoredVersion, Version, VersionContent, VersionPage};
 
 /// An S3 operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -253,6 +257,30 @@ impl Documents {
                 key: key.into(),
                 reason: aws::describe(&error),
             })
+    }
+
+    /// Hides an object behind a delete marker, on condition that it still has the ETag.
+    async fn delete_if(&self, key: &str, etag: &str) -> Result<Written, DocumentsError> {
+        let sent = self
+            .client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .if_match(etag)
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(Written::Done { etag: String::new() }),
+            Err(error) => match status(&error) {
+                Some(409 | 412) => Ok(Written::Conflict),
+                Some(404) if error.code() != Some("NoSuchBucket") => Ok(Written::Gone),
+                _ => Err(DocumentsError::Unavailable {
+                    operation: "DELETE",
+                    key: key.into(),
+                    reason: aws::describe(&error),
+                }),
+            },
+        }
     }
 
     /// All objects below a prefix.

@@ -7,7 +7,7 @@ use scribe_core::blocks::Document;
 use scribe_core::edits::{EditOutcome, Fate, Resort, Tally, Weaving, Woven};
 use scribe_core::style::style_with;
 use scribe_core::turn::Turn;
-use scribe_core::{MediaAsset, Record, ScribeState, Standing};
+use scribe_core::{AssetId, ConversationKey, MediaAsset, Record, ScribeState, Standing};
 use scribe_trigger::record::iso;
 
 use super::Engine;
@@ -97,13 +97,15 @@ impl Engine {
                     let record = stored.asset.scribe.as_ref().map_or(&none, |state| &state.record);
                     return Ok(Committed::read(Arc::clone(&stored), record, &turn, true));
                 }
-                Written::Gone => return Err(deleted()),
+                Written::Gone => return Err(self.deleted(key, &asset.id).await?),
                 Written::Conflict => {}
             }
             // Somebody else wrote, or this very PUT came through although its answer did not: the record knows.
             stored = match self.documents.asset(&key.tenant, &stored.asset.id, None).await? {
                 Fetched::Found(stored) => Arc::new(*stored),
-                Fetched::NotModified | Fetched::Absent => return Err(deleted()),
+                Fetched::NotModified | Fetched::Absent => {
+                    return Err(self.deleted(key, &stored.asset.id).await?);
+                }
             };
             state = self.state_of(claimant, &stored.asset).await?;
             match state
@@ -122,11 +124,17 @@ impl Engine {
             reason: format!("others wrote the document {CONFLICTS} times in between"),
         })
     }
-}
 
-fn deleted() -> AttemptError {
-    AttemptError::Permanent {
-        reason: "the document was deleted".into(),
+    /// Why nothing can be written: the document was deleted, and may be restored; or it was removed for good, and so
+    /// is what belongs to it.
+    async fn deleted(&self, key: &ConversationKey, id: &AssetId) -> Result<AttemptError, AttemptError> {
+        if self.documents.has_versions(&key.tenant, id).await? {
+            Ok(AttemptError::Permanent {
+                reason: crate::DELETED.into(),
+            })
+        } else {
+            Ok(AttemptError::Erased)
+        }
     }
 }
 

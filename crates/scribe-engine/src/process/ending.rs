@@ -91,6 +91,7 @@ impl Engine {
         self.drop_held(&claimant.key.tenant, &claimant.session.text_asset_id);
         let (pause, service_failure, reason, failure): (Duration, bool, String, TurnFailure) = match error {
             AttemptError::Permanent { reason } => return self.park(claimant, reason, own).await,
+            AttemptError::Erased => return Ok(self.let_go(claimant, own).await),
             AttemptError::Counted { reason } if trigger.attempts >= patience.attempts => {
                 return self.park(claimant, reason, own).await;
             }
@@ -149,6 +150,22 @@ impl Engine {
             );
         }
         Err(failure)
+    }
+
+    /// Drops a turn whose document was removed for good while it was being written. Its text must not come back.
+    async fn let_go(&self, claimant: &Claimant<'_>, own: &mut Own) -> Outcome {
+        let key = &claimant.key;
+        tracing::info!(
+            turn.id = %claimant.trigger.message_id,
+            conversation.id = %key,
+            "turn {} of {key} is owed nowhere: its document was removed for good",
+            claimant.trigger.message_id
+        );
+        own.not_owed();
+        if let Err(error) = self.ledger.abandon(key, &claimant.lease.token).await {
+            tracing::warn!(conversation.id = %key, "the lease of {key} was not given back and ends by itself: {error}");
+        }
+        Outcome::NoScribe
     }
 
     /// Parks a turn: its object under `waiting/` gets the reason first, then Redis.

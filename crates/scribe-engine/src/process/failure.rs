@@ -29,6 +29,8 @@ pub(super) enum AttemptError {
         /// Why.
         reason: String,
     },
+    /// The document was removed for good while the turn was being written: nothing of it is kept, nor of the turn.
+    Erased,
 }
 
 impl AttemptError {

@@ -233,7 +233,7 @@ impl Engine {
             Claimed::Nothing => Ok(Outcome::Nothing),
             Claimed::Disabled => Ok(Outcome::Disabled),
             Claimed::NoScribe => {
-                own.not_owed();
+                self.owed_nowhere(event, own).await?;
                 Ok(Outcome::NoScribe)
             }
             // Reviving left a session or a mark; if it is gone again, Redis is forgetting right now.

@@ -10,7 +10,8 @@ use scribe_core::turn::TriggerState;
 use scribe_trigger::TurnEvent;
 
 use super::{Engine, TurnFailure, is_settled};
-use crate::copies::tell_of_copy;
+use crate::copies::{tell_of_copy, was_recorded_before};
+use crate::documents::DocumentsError;
 
 /// What an invocation learned of its event's own turn.
 #[derive(Debug, Default)]
@@ -36,6 +37,28 @@ impl Own {
 }
 
 impl Engine {
+    /// The conversation has no scribe, so its turn is owed nowhere; but a turn that was recorded before its document
+    /// was deleted is parked, wherever it has been until now.
+    pub(super) async fn owed_nowhere(&self, event: &TurnEvent, own: &mut Own) -> Result<(), TurnFailure> {
+        if own.settled {
+            return Ok(());
+        }
+        let key = event.key();
+        let looked = async {
+            let ended = self.documents.ended_at(&key).await?;
+            if ended.is_some_and(|ended| was_recorded_before(event.seq, ended)) {
+                self.documents.park_waiting(event, crate::DELETED).await?;
+            }
+            Ok::<_, DocumentsError>(())
+        };
+        looked.await.map_err(|error| TurnFailure::NotLookedUp {
+            message_id: event.message_id.clone(),
+            reason: error.to_string(),
+        })?;
+        own.not_owed();
+        Ok(())
+    }
+
     pub(super) async fn settle(&self, event: &TurnEvent, own: Own) -> Result<(), TurnFailure> {
         if own.settled {
             return Ok(());

@@ -11,9 +11,10 @@ use scribe_trigger::ledger::{Known, Registration, Replayed};
 use tokio::time::Instant;
 
 use super::{SweepError, Sweeper, Swept};
-use crate::UNKNOWABLE;
 use crate::conversations::session_of;
+use crate::copies::was_recorded_before;
 use crate::documents::{Conversation, DocumentsError, Fetched, Owed, StoredAsset, WaitingState, WaitingTurn};
+use crate::{DELETED, UNKNOWABLE};
 
 /// How many conversations are looked at at a time.
 const AT_ONCE: usize = 16;
@@ -97,7 +98,9 @@ impl Sweeper {
         }
         let Some((conversation, _)) = self.documents.conversation(key).await? else {
             let old = turns.iter().filter(|(owed, _)| self.is_old(owed, now));
-            return Ok((self.forget_not_owed(old.map(|(owed, _)| owed)).await?, false));
+            let ended = self.documents.ended_at(key).await?;
+            let old = old.map(|(owed, _)| owed);
+            return Ok((self.forget_not_owed(old, ended).await?, false));
         };
         let only_parked = turns
             .iter()
@@ -233,13 +236,22 @@ impl Sweeper {
     }
 
     /// Turns of a conversation that has no object: it never had a scribe, or its document was deleted.
-    async fn forget_not_owed(&self, turns: impl Iterator<Item = &Owed>) -> Result<Swept, DocumentsError> {
+    async fn forget_not_owed(
+        &self,
+        turns: impl Iterator<Item = &Owed>,
+        ended: Option<Timestamp>,
+    ) -> Result<Swept, DocumentsError> {
         let mut swept = Swept::default();
         for owed in turns {
             // A parked one stays, for whoever asks where it is.
-            if let Some(found) = self.read(owed).await?
-                && found.state == WaitingState::Waiting
-            {
+            let waiting = self.read(owed).await?;
+            let Some(found) = waiting.filter(|found| found.state == WaitingState::Waiting) else {
+                continue;
+            };
+            if ended.is_some_and(|ended| was_recorded_before(owed.seq, ended)) {
+                self.park(&found.event, DELETED).await?;
+                swept.parked += 1;
+            } else {
                 tracing::info!(
                     turn.id = %owed.message_id,
                     conversation.id = %owed.key,
