@@ -36,7 +36,7 @@ impl Document {
         }
         // No id of a block that was here since then is given to another one.
         let next_number = now.next_number().max(then.map_or(1, Manifest::next_number));
-        Self::of(content, anatomy, entries, next_number)
+        Self::with_entries(content, anatomy, entries, next_number)
     }
 }
 
