@@ -20,6 +20,7 @@ mod protocol;
 mod quality;
 mod redis_cluster;
 mod s3_contract;
+mod saves;
 mod settings;
 mod soak;
 mod stack;

@@ -178,7 +178,7 @@ fn turn_request(key: &ConversationKey, turn: CatchUp) -> TurnRequest {
     .after(turn.earlier)
 }
 
-fn check_title(title: &str) -> Result<String, ApiError> {
+pub(crate) fn check_title(title: &str) -> Result<String, ApiError> {
     let title = title.trim();
     if title.is_empty() {
         return Err(ApiError::field("title", "must not be empty"));

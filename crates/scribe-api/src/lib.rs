@@ -9,7 +9,9 @@ mod health;
 mod json;
 mod media_assets;
 mod openapi;
+mod saves;
 mod settings;
+mod suggestions;
 mod turns;
 
 use std::time::Duration;
@@ -48,6 +50,8 @@ fn described() -> (Router<ApiState>, OpenApi) {
         .merge(failed_turns::routes())
         .merge(conversations::routes())
         .merge(media_assets::routes())
+        .merge(saves::routes())
+        .merge(suggestions::routes())
         .merge(health::routes())
         .merge(openapi::routes())
         .split_for_parts();

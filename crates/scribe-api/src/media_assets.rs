@@ -62,22 +62,30 @@ async fn read(
     match state.conversations.document(&caller.tenant, &id, single).await? {
         Fetched::Found(stored) if holds(held, &stored.etag) => Ok(not_modified(&stored.etag)),
         Fetched::Found(stored) => {
-            let mut asset = stored.asset;
-            // What the scribe knows of a document is not part of it; readers are told what it has cost. Whatever
-            // stands there under this name came back from a reader.
-            let cost = asset.scribe.take().map(|state| state.cost).unwrap_or_default();
-            asset.metadata.other.insert(USAGE.into(), json!(cost));
+            let asset = shown(stored.asset);
             let mut response = Json(AssetAnswer { asset }).into_response();
             tag(&mut response, &stored.etag);
             Ok(response)
         }
         Fetched::NotModified => Ok(not_modified(held)),
-        Fetched::Absent => Err(ApiError::new(
-            StatusCode::NOT_FOUND,
-            "no_document",
-            "there is no document with this id",
-        )),
+        Fetched::Absent => Err(no_document()),
     }
+}
+
+/// The document as readers see it. What the scribe knows of a document is not part of it; they are told what it has
+/// cost. Whatever stands there under this name came back from a reader.
+pub(crate) fn shown(mut asset: MediaAsset) -> MediaAsset {
+    let cost = asset.scribe.take().map(|state| state.cost).unwrap_or_default();
+    asset.metadata.other.insert(USAGE.into(), json!(cost));
+    asset
+}
+
+pub(crate) fn no_document() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "no_document",
+        "there is no document with this id",
+    )
 }
 
 /// Whether `If-None-Match` names the tag. The comparison is the weak one, as for every GET.
@@ -92,7 +100,7 @@ fn not_modified(etag: &str) -> Response {
     response
 }
 
-fn tag(response: &mut Response, etag: &str) {
+pub(crate) fn tag(response: &mut Response, etag: &str) {
     if let Ok(value) = HeaderValue::from_str(etag) {
         response.headers_mut().insert(ETAG, value);
     }

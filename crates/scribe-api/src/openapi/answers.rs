@@ -53,6 +53,10 @@ answers! {
     Conflict = CONFLICT, "It stands otherwise than the request assumes; `code` says how.";
     /// It was deleted.
     Gone = GONE, "The document was deleted.";
+    /// The version that a save is based on is not known.
+    BaseUnknown = PRECONDITION_FAILED, "No version of the document has the ETag that the save is based on.";
+    /// A save says what it is based on.
+    BaseMissing = PRECONDITION_REQUIRED, "If-Match is missing.";
     /// Every route with a body has it, and need not name it.
     BodyTooLarge = PAYLOAD_TOO_LARGE, "The body is too large.";
     /// Every route with a body has it, and need not name it.

@@ -81,6 +81,15 @@ pub(crate) enum StyleChoice {
     Conversational,
 }
 
+/// What is suggested for a block.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum SuggestedAction {
+    Replace,
+    Delete,
+    Insert,
+}
+
 /// How a turn reaches the function; `off` and `none` where nothing was recorded.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blocks::{Author, BlockEntry, hash};
 
-/// The most suggestions that a document keeps. The oldest of the scribe's give way to new ones.
+/// The most suggestions of the scribe's that a document keeps: the oldest give way to new ones. People's do not count.
 pub const MAX_SUGGESTIONS: usize = 200;
 
 /// What is suggested for a block.
@@ -132,9 +132,10 @@ impl Suggestions {
             return;
         }
         self.0.push(suggestion);
-        // A person's words never give way.
-        while self.0.len() > MAX_SUGGESTIONS {
-            let Some(oldest) = self.0.iter().position(|suggestion| suggestion.turn.is_some()) else {
+        // A person's words never give way, and do not push the scribe's out.
+        let scribes = |suggestion: &Suggestion| suggestion.turn.is_some();
+        while self.0.iter().filter(|suggestion| scribes(suggestion)).count() > MAX_SUGGESTIONS {
+            let Some(oldest) = self.0.iter().position(scribes) else {
                 return;
             };
             self.0.remove(oldest);
@@ -174,8 +175,21 @@ mod tests {
         for turn in 1..=MAX_SUGGESTIONS + 5 {
             suggestions.add(suggestion(turn, &turn.to_string()));
         }
-        assert_eq!(suggestions.iter().len(), MAX_SUGGESTIONS);
+        assert_eq!(suggestions.iter().len(), 1 + MAX_SUGGESTIONS);
         assert_eq!(suggestions.iter().next(), Some(&persons));
-        assert_eq!(suggestions.iter().nth(1).unwrap().markdown, "7");
+        assert_eq!(suggestions.iter().nth(1).unwrap().markdown, "6");
+        for number in 0..MAX_SUGGESTIONS {
+            suggestions.add(Suggestion {
+                turn: None,
+                ..suggestion(0, &format!("another person's {number}"))
+            });
+        }
+        assert_eq!(
+            suggestions
+                .iter()
+                .filter(|suggestion| suggestion.turn.is_some())
+                .count(),
+            MAX_SUGGESTIONS
+        );
     }
 }

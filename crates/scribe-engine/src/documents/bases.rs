@@ -6,6 +6,9 @@ use scribe_trigger::aws;
 use super::assets::asset_key;
 use super::{Documents, DocumentsError, Fetched, StoredAsset};
 
+/// How many versions are looked at first: people save on what they read a moment ago.
+const NEWEST: i32 = 20;
+
 /// The document that a save is based on.
 #[derive(Debug)]
 pub enum Base {
@@ -37,12 +40,14 @@ impl Documents {
         };
         let key = asset_key(tenant, id);
         let mut marker: Option<(Option<String>, Option<String>)> = Some((None, None));
+        let mut at_most = Some(NEWEST);
         while let Some((key_marker, version_marker)) = marker.take() {
             let listed = self
                 .client
                 .list_object_versions()
                 .bucket(&self.bucket)
                 .prefix(&key)
+                .set_max_keys(at_most.take())
                 .set_key_marker(key_marker)
                 .set_version_id_marker(version_marker)
                 .send()
