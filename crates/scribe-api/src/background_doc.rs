@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::json::Body;
+use crate::json::{Body, LargeBody};
 use crate::openapi::answers::{Conflict, Gone, NotFound, Unavailable};
 use crate::openapi::{SCRIBE, schemas};
 use crate::settings::check_instructions;
@@ -88,9 +88,10 @@ pub(crate) struct StartAnswer {
 )]
 async fn start(
     State(state): State<ApiState>,
-    Body(request): Body<StartRequest>,
+    caller: Caller,
+    LargeBody(request): LargeBody<StartRequest>,
 ) -> Result<(StatusCode, Json<StartAnswer>), ApiError> {
-    let caller = Caller::claimed(request.tenant_id.as_deref(), request.user_id.as_deref())?;
+    caller.check_claim(request.tenant_id.as_deref(), request.user_id.as_deref())?;
     let conversation: ConversationId = request
         .conversation_id
         .parse()

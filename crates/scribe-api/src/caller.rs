@@ -1,17 +1,12 @@
 //! Who asks. Every route gets its tenant from here, so no request names another's.
 //!
-//! There is no authentication yet: everybody is the spec's `default-user` of the tenant `default`, and the server
-//! listens on loopback only. A body may name them, because the spec's does, but nobody else.
+//! The gate says who it is, from a token or an API key; without authentication everybody is the spec's
+//! `default-user` of the tenant `default`. A body may name them, because the spec's does, but nobody else.
 
+use http::StatusCode;
 use scribe_core::{TenantId, UserId};
 
 use crate::error::ApiError;
-
-/// The spec's tenant where none is named.
-const DEFAULT_TENANT: &str = "default";
-
-/// The spec's user where none is named.
-const DEFAULT_USER: &str = "default-user";
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,37 +16,35 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// The only caller there is without authentication.
-    pub(crate) fn anonymous() -> Result<Self, ApiError> {
-        Ok(Self {
-            tenant: DEFAULT_TENANT.parse().map_err(ApiError::id("tenantId"))?,
-            user: DEFAULT_USER.parse().map_err(ApiError::id("userId"))?,
-        })
-    }
-
     /// Checks what a body says of the caller.
-    pub(crate) fn claimed(tenant: Option<&str>, user: Option<&str>) -> Result<Self, ApiError> {
-        let caller = Self::anonymous()?;
-        if tenant.is_some_and(|tenant| tenant != caller.tenant.as_str()) {
+    pub(crate) fn check_claim(&self, tenant: Option<&str>, user: Option<&str>) -> Result<(), ApiError> {
+        if tenant.is_some_and(|tenant| tenant != self.tenant.as_str()) {
             return Err(ApiError::field(
                 "tenantId",
-                "can only be \"default\" without authentication; leave it out",
+                format!("can only be {:?}, who asks; leave it out", self.tenant.as_str()),
             ));
         }
-        if user.is_some_and(|user| user != caller.user.as_str()) {
+        if user.is_some_and(|user| user != self.user.as_str()) {
             return Err(ApiError::field(
                 "userId",
-                "can only be \"default-user\" without authentication; leave it out",
+                format!("can only be {:?}, who asks; leave it out", self.user.as_str()),
             ));
         }
-        Ok(caller)
+        Ok(())
     }
 }
 
 impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
-    async fn from_request_parts(_parts: &mut http::request::Parts, _state: &S) -> Result<Self, ApiError> {
-        Self::anonymous()
+    async fn from_request_parts(parts: &mut http::request::Parts, _state: &S) -> Result<Self, ApiError> {
+        // A route that is not behind the gate has no caller, and then serves nobody.
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            ApiError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "this is a defect of ours; the request may be repeated",
+            )
+        })
     }
 }

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderName, HeaderValue, StatusCode};
 use scribe_core::IdError;
 use scribe_core::turn::{TriggerState, TurnError};
 use scribe_engine::conversations::{ConversationError, FailedTurnError};
@@ -35,6 +36,7 @@ pub struct ErrorBody {
 pub struct ApiError {
     status: StatusCode,
     body: ErrorBody,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl ApiError {
@@ -46,7 +48,14 @@ impl ApiError {
                 message: message.into(),
                 field: None,
             },
+            header: None,
         }
+    }
+
+    /// A header that tells programs what the message tells people.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.header = Some(Box::new((name, value)));
+        self
     }
 
     pub(crate) fn field(field: &'static str, message: impl std::fmt::Display) -> Self {
@@ -89,10 +98,13 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(ErrorEnvelope { error: self.body })).into_response();
+        let headers = response.headers_mut();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(http::header::RETRY_AFTER, http::HeaderValue::from_static("2"));
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        if let Some(header) = self.header {
+            let (name, value) = *header;
+            headers.insert(name, value);
         }
         response
     }

@@ -1,26 +1,42 @@
 //! Bodies and paths whose faults are named by field, in the one envelope.
 
-use axum::Json;
-use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::body::{Body as RawBody, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use http::StatusCode;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 
+use crate::config::Limits;
 use crate::error::ApiError;
 
-/// A JSON body.
+/// A JSON object of moderate size: ids, settings, choices.
 pub(crate) struct Body<T>(pub(crate) T);
+
+/// A JSON object that carries texts.
+pub(crate) struct LargeBody<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(body)) => Ok(Self(body)),
-            Err(rejection) => Err(explain(&rejection)),
-        }
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let limit = limits(&request).small_body_bytes;
+        Ok(Self(read_json(request, limit).await?))
     }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for LargeBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let limit = limits(&request).body_bytes;
+        Ok(Self(read_json(request, limit).await?))
+    }
+}
+
+fn limits(request: &Request) -> Limits {
+    request.extensions().get().copied().unwrap_or_default()
 }
 
 /// The id in a route's path, or a tuple of them.
@@ -41,38 +57,80 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathId<
     }
 }
 
-fn explain(rejection: &JsonRejection) -> ApiError {
-    match rejection {
-        JsonRejection::MissingJsonContentType(_) => ApiError::new(
+async fn read_json<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, ApiError> {
+    let (parts, body) = request.into_parts();
+    if !is_json(&parts.headers) {
+        return Err(ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "not_json",
             "the body must be JSON, with the header content-type: application/json",
-        ),
-        JsonRejection::BytesRejection(BytesRejection::FailedToBufferBody(_))
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE =>
-        {
-            ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                format!("the body is larger than {} bytes", crate::MAX_BODY_BYTES),
-            )
-        }
-        JsonRejection::JsonDataError(error) => wrong_shape(&source_text(error)),
-        JsonRejection::JsonSyntaxError(error) => {
-            ApiError::new(StatusCode::BAD_REQUEST, "not_json", source_text(error))
-        }
-        _ => ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "unreadable_body",
-            "the body could not be read",
-        ),
+        ));
+    }
+    parse(&read_bytes(&parts.headers, body, limit).await?)
+}
+
+/// `application/json`, or what is built on it; a browser can't send these from a form.
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    match kind.trim().to_ascii_lowercase().strip_prefix("application/") {
+        Some(kind) => kind == "json" || kind.ends_with("+json"),
+        None => false,
     }
 }
 
-fn source_text(error: &dyn std::error::Error) -> String {
-    error
-        .source()
-        .map_or_else(|| error.to_string(), ToString::to_string)
+/// The body, up to a limit. One that says beforehand that it is longer is not read at all.
+async fn read_bytes(headers: &HeaderMap, body: RawBody, limit: usize) -> Result<Bytes, ApiError> {
+    let too_large = || {
+        ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            format!("the body is larger than {limit} bytes"),
+        )
+    };
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|bytes: u64| bytes > u64::try_from(limit).unwrap_or(u64::MAX)) {
+        return Err(too_large());
+    }
+    axum::body::to_bytes(body, limit).await.map_err(|error| {
+        let mut source: Option<&dyn std::error::Error> = Some(&error);
+        while let Some(cause) = source {
+            if cause.is::<LengthLimitError>() {
+                return too_large();
+            }
+            source = cause.source();
+        }
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "unreadable_body",
+            "the body could not be read",
+        )
+    })
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let not_json =
+        |error: &serde_json::Error| ApiError::new(StatusCode::BAD_REQUEST, "not_json", error.to_string());
+    // The parser would take an array as the fields in the order in which they stand in our code.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_body",
+            "the body must be a JSON object, not an array",
+        ));
+    }
+    let mut parser = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
+        if error.inner().is_data() {
+            wrong_shape(&error.to_string())
+        } else {
+            not_json(error.inner())
+        }
+    })?;
+    parser.end().map_err(|error| not_json(&error))?;
+    Ok(parsed)
 }
 
 /// Names the field that is missing or wrong. The parser puts the path before a wrong value's fault, and the field's

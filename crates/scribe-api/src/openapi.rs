@@ -55,32 +55,20 @@ pub(crate) fn base() -> OpenApi {
     Document::openapi()
 }
 
-/// Adds what holds for every route.
-pub(crate) fn finish(document: &mut OpenApi) {
-    let components = document.components.get_or_insert_with(Components::new);
-    let bearer = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("JWT")
-        .description(Some(
-            "A JWT signed with HS256 that names user and tenant, or an API key.",
-        ))
-        .build();
-    let key = ApiKeyValue::with_description("x-api-key", "An API key, which names user and tenant.");
-    components.responses.extend(answers::all());
-    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-    components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
-    document.security = Some(vec![
-        SecurityRequirement::new("bearer", [""; 0]),
-        SecurityRequirement::new("apiKey", [""; 0]),
-    ]);
+/// The whole document: the routes behind the gate, the open ones, and what holds for all of them.
+pub(crate) fn whole(mut gated: OpenApi, mut open: OpenApi, has_authentication: bool) -> OpenApi {
+    for operation in gated.paths.paths.values_mut().flat_map(operations) {
+        add::<Unauthorized>(operation);
+        add::<TooManyRequests>(operation);
+    }
+    for operation in open.paths.paths.values_mut().flat_map(operations) {
+        operation.security = Some(vec![SecurityRequirement::default()]);
+    }
+    gated.merge(open);
+    let mut document = gated;
     for operation in document.paths.paths.values_mut().flat_map(operations) {
         add::<Forbidden>(operation);
         add::<Defect>(operation);
-        // A route that says something of its own about security is an open one.
-        if operation.security.is_none() {
-            add::<Unauthorized>(operation);
-            add::<TooManyRequests>(operation);
-        }
         if operation.parameters.is_some() || operation.request_body.is_some() {
             add::<BadRequest>(operation);
         }
@@ -89,6 +77,27 @@ pub(crate) fn finish(document: &mut OpenApi) {
             add::<NotJson>(operation);
         }
     }
+    let components = document.components.get_or_insert_with(Components::new);
+    components.responses.extend(answers::all());
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some(
+            "A JWT signed with HS256 that names user and tenant, or an API key.",
+        ))
+        .build();
+    let key = ApiKeyValue::with_description("x-api-key", "An API key, which names user and tenant.");
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    let mut security = vec![
+        SecurityRequirement::new("bearer", [""; 0]),
+        SecurityRequirement::new("apiKey", [""; 0]),
+    ];
+    if !has_authentication {
+        security.push(SecurityRequirement::default());
+    }
+    document.security = Some(security);
+    document
 }
 
 fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
@@ -117,7 +126,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
 }
 
 /// The document as text.
-pub(crate) fn text(document: &OpenApi) -> String {
+pub(crate) fn text(document: OpenApi) -> String {
     // Strings, numbers and maps with strings for keys: nothing that JSON can't say.
     document.to_pretty_json().unwrap_or_default() + "\n"
 }
@@ -128,7 +137,7 @@ pub(crate) struct DocumentText(pub(crate) axum::body::Bytes);
 
 /// This document.
 #[utoipa::path(
-    get, path = "/openapi.json", operation_id = "readOpenApi", tag = SERVICE, security(()),
+    get, path = "/openapi.json", operation_id = "readOpenApi", tag = SERVICE,
     responses((status = OK, description = "An OpenAPI 3.1 document.", body = serde_json::Value)),
 )]
 async fn read(Extension(DocumentText(text)): Extension<DocumentText>) -> Response {

@@ -1,7 +1,7 @@
 //! `PUT /api/media-assets/{id}`: a person's save, merged with what others wrote since the version it is based on.
 
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::IF_MATCH;
 use http::{HeaderMap, StatusCode};
@@ -17,7 +17,7 @@ use crate::ApiState;
 use crate::background_doc::check_title;
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::json::{Body, PathId};
+use crate::json::{LargeBody, PathId};
 use crate::media_assets::{no_document, shown, tag};
 use crate::openapi::answers::{BaseMissing, BaseUnknown, Conflict, NotFound, Unavailable};
 use crate::openapi::{MEDIA_ASSETS, schemas};
@@ -25,17 +25,12 @@ use crate::openapi::{MEDIA_ASSETS, schemas};
 /// The largest text of a document that a person may save, in bytes.
 pub(crate) const MAX_CONTENT_BYTES: usize = 1024 * 1024;
 
-/// The largest body of a save, in bytes: the largest text with every byte escaped as `\u00xx`.
-const MAX_SAVE_BYTES: usize = MAX_CONTENT_BYTES * 6 + 64 * 1024;
-
 /// The most categories of a document, and the longest word that names one, or a status, in characters.
 const MAX_CATEGORIES: usize = 20;
 const MAX_WORD_CHARS: usize = 100;
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new()
-        .routes(routes!(save))
-        .layer(DefaultBodyLimit::max(MAX_SAVE_BYTES))
+    OpenApiRouter::new().routes(routes!(save))
 }
 
 /// What is to change; the rest stays.
@@ -140,7 +135,7 @@ async fn save(
     caller: Caller,
     PathId(id): PathId,
     headers: HeaderMap,
-    Body(request): Body<SaveRequest>,
+    LargeBody(request): LargeBody<SaveRequest>,
 ) -> Result<Response, ApiError> {
     let id: AssetId = id.parse().map_err(ApiError::id("id"))?;
     let save = Save {

@@ -120,9 +120,9 @@ struct DecisionAnswer {
 
 /// Take a suggestion over into the document.
 #[utoipa::path(
-    post, path = "/api/media-assets/{id}/suggestions/{suggestion_id}/accept",
+    post, path = "/api/media-assets/{id}/suggestions/{suggestionId}/accept",
     operation_id = "acceptSuggestion", tag = MEDIA_ASSETS,
-    params(("id" = schemas::Id, Path), ("suggestion_id" = schemas::Id, Path)),
+    params(("id" = schemas::Id, Path), ("suggestionId" = schemas::Id, Path)),
     request_body = AcceptRequest,
     responses(
         (status = OK, description = "It is in the document.", body = DecisionAnswer, headers(("etag" = String))),
@@ -141,9 +141,9 @@ async fn accept(
 
 /// Dismiss a suggestion.
 #[utoipa::path(
-    post, path = "/api/media-assets/{id}/suggestions/{suggestion_id}/dismiss",
+    post, path = "/api/media-assets/{id}/suggestions/{suggestionId}/dismiss",
     operation_id = "dismissSuggestion", tag = MEDIA_ASSETS,
-    params(("id" = schemas::Id, Path), ("suggestion_id" = schemas::Id, Path)),
+    params(("id" = schemas::Id, Path), ("suggestionId" = schemas::Id, Path)),
     responses(
         (status = OK, description = "It is gone.", body = DecisionAnswer, headers(("etag" = String))),
         NotFound, Conflict, Unavailable,

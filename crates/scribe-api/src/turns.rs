@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::json::{Body, PathId};
+use crate::json::{LargeBody, PathId};
 use crate::openapi::answers::{Conflict, Gone, NotFound, Unavailable};
 use crate::openapi::{TURNS, schemas};
 
@@ -65,7 +65,7 @@ pub(crate) struct RecordAnswer {
 async fn record(
     State(state): State<ApiState>,
     caller: Caller,
-    Body(request): Body<RecordRequest>,
+    LargeBody(request): LargeBody<RecordRequest>,
 ) -> Result<(StatusCode, Json<RecordAnswer>), ApiError> {
     let conversation_id: ConversationId = request
         .conversation_id

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use scribe_api::config::ApiConfig;
 use scribe_engine::EngineConfig;
 use scribe_engine::NarratorConfig;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -34,7 +35,7 @@ const PASSED_ON: [&str; 12] = [
 /// Where to listen and what to use. Every other `SCRIBE_…` variable is passed on to the function.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
-    /// Where the API listens, on loopback.
+    /// Where the API listens: on loopback, unless authentication is configured.
     #[arg(long, env = "SCRIBE_ADDR", default_value = "127.0.0.1:3000", value_parser = parse_address)]
     addr: SocketAddr,
     /// The folder for documents, queues and logs.
@@ -100,6 +101,7 @@ impl RunArgs {
             model,
             bucket: self.bucket,
             environment: passed_on(std::env::vars()),
+            api: ApiConfig::from_env()?,
             ..StackConfig::new(self.addr, self.data, binaries)
         })
     }
@@ -111,6 +113,8 @@ fn passed_on(variables: impl Iterator<Item = (String, String)>) -> Vec<(String, 
     for (name, value) in variables {
         match name.as_str() {
             "SCRIBE_ADDR" | "SCRIBE_DATA" => {}
+            // Two of these are secrets, and no function reads any.
+            ours if scribe_api::config::VARIABLES.contains(&ours) => {}
             "NO_PROXY" | "no_proxy" => passed_on.push(("NO_PROXY".to_owned(), value)),
             other if other.starts_with("SCRIBE_") || PASSED_ON.contains(&other) => {
                 passed_on.push((name, value));
@@ -205,6 +209,10 @@ fn banner(stack: &Stack) -> String {
     if stack.has_stand_in_model() {
         text += "\nNo OPENAI_API_KEY or OPENAI_BASE_URL is set: a stand-in model writes plain extracts.\n";
     }
+    if !stack.has_authentication() {
+        text += "\nNo SCRIBE_JWT_SECRET or SCRIBE_API_KEYS is set: this machine alone is served, and everybody on it is \
+                 `default-user` of the tenant `default`.\n";
+    }
     if let Some(address) = stack.container_address() {
         let _ = writeln!(
             text,
@@ -240,6 +248,8 @@ mod tests {
         let variables = [
             ("SCRIBE_MODEL", "small"),
             ("SCRIBE_ADDR", "127.0.0.1:3000"),
+            ("SCRIBE_JWT_SECRET", "secret"),
+            ("SCRIBE_API_KEYS", "secret"),
             ("HTTPS_PROXY", "http://proxy"),
             ("no_proxy", "intranet"),
             ("GITHUB_TOKEN", "secret"),

@@ -25,6 +25,12 @@ pub enum ConfigError {
         /// Why.
         reason: String,
     },
+    /// A variable whose name looks like one of ours and is none.
+    #[error("{name} is no setting; is it misspelt?")]
+    Unknown {
+        /// The variable's name.
+        name: String,
+    },
     /// Two values contradict each other.
     #[error("{first} and {second} contradict each other: {reason}")]
     Contradiction {

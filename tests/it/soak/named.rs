@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use http::Request;
 use scribe_api::ApiState;
+use scribe_api::config::ApiConfig;
 use scribe_core::ConversationKey;
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -220,11 +221,12 @@ async fn a_model_that_is_down_for_long_parks_nothing() {
 
 /// Asks the API how a conversation stands.
 async fn status(stage: &Stage, key: &ConversationKey) -> Value {
-    let api = scribe_api::router(ApiState {
+    let state = ApiState {
         conversations: stage.conversations.clone(),
         recorder: stage.recorder.clone(),
         health_timeout: Duration::from_secs(5),
-    });
+    };
+    let api = scribe_api::router(state, &ApiConfig::default());
     let request = Request::get(format!("/api/chat/background-doc/{}", key.conversation));
     let answer = api
         .oneshot(request.body(axum::body::Body::empty()).unwrap())

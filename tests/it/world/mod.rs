@@ -15,6 +15,7 @@ use std::time::Duration;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use scribe_api::ApiState;
+use scribe_api::config::ApiConfig;
 use scribe_core::prompt::{DEFAULT_UNIVERSE, Mode};
 use scribe_core::style::StyleChoice;
 use scribe_core::turn::{ScribeTrigger, TriggerState};
@@ -197,11 +198,16 @@ impl World {
     }
 
     pub(crate) fn api(&self) -> axum::Router {
-        scribe_api::router(ApiState {
+        self.api_with(&ApiConfig::default())
+    }
+
+    pub(crate) fn api_with(&self, config: &ApiConfig) -> axum::Router {
+        let state = ApiState {
             conversations: self.conversations(),
             recorder: self.recorder(),
             health_timeout: Duration::from_secs(5),
-        })
+        };
+        scribe_api::router(state, config)
     }
 
     /// A process that runs the function: nothing is shared with another one.

@@ -70,10 +70,9 @@ fn lambda_client(endpoints: &Endpoints, timeout: Duration) -> aws_sdk_lambda::Cl
 
 impl Api {
     /// Serves the routes on `listener`.
-    pub(crate) fn serve(listener: TcpListener, state: ApiState) -> Self {
+    pub(crate) fn serve(listener: TcpListener, router: axum::Router) -> Self {
         let stop = CancellationToken::new();
-        let serving = axum::serve(listener, scribe_api::router(state))
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         let server = tokio::spawn(async move {
             // It ends only when told to: accept errors are retried inside.
             let _ = serving.await;

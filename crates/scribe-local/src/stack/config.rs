@@ -5,13 +5,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use scribe_api::config::ApiConfig;
+
 /// The bucket where none is named.
 pub const DEFAULT_BUCKET: &str = "background-scribe";
 
 /// Where the stack runs and what it uses instead of its own.
 #[derive(Debug, Clone)]
 pub struct StackConfig {
-    /// Where the API listens, on loopback.
+    /// Whom the API lets in, and how much they may ask.
+    pub api: ApiConfig,
+    /// Where the API listens: on loopback, if everybody is let in.
     pub address: SocketAddr,
     /// The folder for everything that must be there again after a restart.
     pub data: PathBuf,
@@ -43,6 +47,7 @@ impl StackConfig {
     #[must_use]
     pub fn new(address: SocketAddr, data: impl Into<PathBuf>, binaries: impl AsRef<Path>) -> Self {
         Self {
+            api: ApiConfig::default(),
             address,
             data: data.into(),
             summarizer: binaries.as_ref().join("summarizer"),

@@ -62,6 +62,7 @@ pub struct Stack {
     address: SocketAddr,
     endpoints: Endpoints,
     container_address: Option<Ipv4Addr>,
+    has_authentication: bool,
     data: DataFolder,
 }
 
@@ -82,7 +83,7 @@ impl Stack {
     /// # Errors
     /// If something can't be started; what was started before is stopped.
     pub async fn start(config: StackConfig) -> anyhow::Result<Self> {
-        address::check(config.address)?;
+        config.api.check_address("SCRIBE_ADDR", config.address)?;
         for binary in [&config.summarizer, &config.sweeper] {
             ensure!(
                 binary.is_file(),
@@ -147,7 +148,8 @@ impl Stack {
         data.remember(ports)?;
         lambda.schedule(function::SWEEPER_NAME, config.sweep_schedule)?;
         lambda.deliver_failures(function::SWEEPER_NAME, VISIBILITY_TIMEOUT)?;
-        let api = Api::serve(api_listener, state);
+        let has_authentication = config.api.has_authentication();
+        let api = Api::serve(api_listener, scribe_api::router(state, &config.api));
         Ok(Self {
             api,
             bridge,
@@ -158,6 +160,7 @@ impl Stack {
             address,
             endpoints,
             container_address,
+            has_authentication,
             data,
         })
     }
@@ -184,6 +187,12 @@ impl Stack {
     #[must_use]
     pub fn redis_url(&self) -> &Secret {
         &self.endpoints.redis
+    }
+
+    /// Whether callers must show who they are.
+    #[must_use]
+    pub fn has_authentication(&self) -> bool {
+        self.has_authentication
     }
 
     /// Whether the stand-in model is in use.
