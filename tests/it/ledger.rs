@@ -210,9 +210,9 @@ async fn a_trigger_survives_the_scripts_byte_for_byte() {
     assert!(seq.0 > 1_700_000_000_000_000, "{seq}");
     let mut expected = trigger(&key, "m1", seq.0);
     let stored = bench.ledger.trigger(&key, &id("m1")).await.unwrap().unwrap();
-    expected.times = stored.times;
+    (expected.times, expected.changed) = (stored.times, stored.changed);
     assert_eq!(stored, expected);
-    assert!(stored.times.recorded.is_some());
+    assert!(stored.times.recorded.is_some() && stored.changed >= stored.times.recorded);
 
     let claim = bench.claim(&key, &stored, "token-a").await;
     assert_eq!(claim.own, Some(TriggerState::Processing));
@@ -224,6 +224,7 @@ async fn a_trigger_survives_the_scripts_byte_for_byte() {
         panic!("{claim:?}")
     };
     assert_eq!((claimed.attempts, claimed.seq), (1, seq));
+    assert!(claimed.changed > stored.changed, "each change has a later stamp");
     assert_eq!(claimed.user_message, expected.user_message);
 
     let json: String = bench

@@ -177,6 +177,10 @@ pub struct ScribeTrigger {
     /// When it was recorded, claimed last, and finished: milliseconds since 1970.
     #[serde(default)]
     pub times: TurnTimes,
+    /// When Redis changed it last, in milliseconds since 1970, made strictly rising within a conversation: by it a
+    /// reader knows which changes it has seen. None where Redis does not hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<u64>,
 }
 
 impl fmt::Debug for ScribeTrigger {
@@ -231,6 +235,7 @@ impl ScribeTrigger {
             text_lost: false,
             usage: None,
             times: TurnTimes::default(),
+            changed: None,
         }
     }
 

@@ -2,10 +2,20 @@
 //!
 //! | `type` | when | beside `v`, `messageId` and `etag` |
 //! |---|---|---|
+//! | `turn` | a turn was recorded, claimed, completed, parked …: where it stands now | `state`, `seq`, `changed`, … |
+//! | `dismissed` | a failed turn was forgotten | `changed` |
 //! | `writing` | while the model writes, at a bounded rate | `attempt`, `claimed`, `number`, `edits`, `cut` |
 //! | `withdrawn` | an attempt whose text was shown has failed | `attempt`, `claimed`, `number` |
 //! | `processed` | the turn is in the document, whose ETag this is | |
 //! | `failed` | the turn is parked | |
+//! | `saved` | a person has changed the document | `userId` |
+//! | `version` | a turn of another conversation is in the document that both write to | `conversationId` |
+//! | `gone` | the document was deleted | |
+//! | `switched` | the scribe was switched on or off | `scribeEnabled` |
+//!
+//! `turn`, `dismissed` and `switched` are written by the scripts, each in the transition that it tells of. What is told
+//! of turns has a stamp that rises with each change (`changed`): whoever has read the turns up to a stamp ignores what
+//! is told with that or an earlier one.
 //!
 //! A channel keeps nothing and promises nothing: a message may be missed, and the document in S3 is what counts. So a
 //! `writing` is no difference but a *snapshot*, all edits so far with their text so far; whoever missed some sees
@@ -14,8 +24,8 @@
 //! **For readers.** For each `messageId` keep the message with the largest `(claimed, number)` and ignore every other
 //! one. Show the text of a `writing` as what it is, a draft; take it away at `withdrawn`, and at `processed` or `failed`
 //! read the document again. After these two nothing of the turn is shown any more unless `claimed` is later than what
-//! was seen. A process that is killed withdraws nothing, so a draft also goes when the conversation is told of another
-//! turn, and when nothing was heard of it for as long as a lease lasts, unless the conversation's status still names the
+//! was seen. A `writing` of a turn that is not being processed, as far as is known, came late: it is ignored. A process
+//! that is killed withdraws nothing, so a draft also goes when the conversation is told of another turn, and when nothing was heard of it for as long as a lease lasts, unless the conversation's status still names the
 //! turn as the one that is being written: a model may think for long, and mends some answers in a second call, which is
 //! not shown.
 //!
@@ -23,11 +33,13 @@
 //! have told the model what to write. Show it as text or as Markdown without HTML, never as markup that is trusted;
 //! follow no link of it and run nothing in it. It may never reach the document.
 
-use scribe_core::MessageId;
 use scribe_core::live::LiveEdit;
+use scribe_core::turn::{Seq, TriggerState, TurnTimes};
+use scribe_core::{ConversationId, MessageId, Usage, UserId};
 use serde::{Deserialize, Serialize};
 
-/// The version of [`LiveEvent`]'s shape. Readers ignore a message of a newer one.
+/// The version of [`LiveEvent`]'s shape. A reader who gets a message of a newer one, or of a kind that it does not know,
+/// can't tell what it has missed, so it reads everything again. What is only added to a message does not raise it.
 pub const LIVE_VERSION: u32 = 1;
 
 /// A message on a conversation's channel.
@@ -36,19 +48,28 @@ pub const LIVE_VERSION: u32 = 1;
 pub struct LiveEvent {
     /// [`LIVE_VERSION`].
     pub v: u32,
-    /// The turn that it is about.
-    pub message_id: MessageId,
-    /// The document's ETag: of the version that is being changed, or of the one that has the turn.
+    /// The turn that it is about, if it is about one.
+    #[serde(default)]
+    pub message_id: Option<MessageId>,
+    /// The document's ETag: of the version that is being changed, or of the one that was made.
+    #[serde(default)]
     pub etag: Option<String>,
     /// What is told of it.
     #[serde(flatten)]
     pub news: News,
 }
 
-/// What is told of a turn.
+/// What is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
+#[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub enum News {
+    /// A turn has changed, and this is where it stands.
+    Turn(TurnStanding),
+    /// A failed turn was forgotten.
+    Dismissed {
+        /// As [`TurnStanding::changed`].
+        changed: u64,
+    },
     /// The model is writing.
     Writing {
         /// Which message this is.
@@ -69,6 +90,50 @@ pub enum News {
     Processed,
     /// The turn is parked.
     Failed,
+    /// A person has changed the document.
+    Saved {
+        /// Who it was.
+        user_id: UserId,
+    },
+    /// A turn of another conversation is in the document that both write to.
+    Version {
+        /// Which conversation it was.
+        conversation_id: ConversationId,
+    },
+    /// The document was deleted.
+    Gone,
+    /// The scribe was switched on or off.
+    Switched {
+        /// Whether it is on now.
+        scribe_enabled: bool,
+    },
+}
+
+/// Where a turn stands, without its texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnStanding {
+    /// Its place in the conversation.
+    pub seq: Seq,
+    /// Where it stands.
+    pub state: TriggerState,
+    /// How many attempts have counted.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Why the last attempt failed, or why it is parked.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Whether it came after turns that were recorded later.
+    #[serde(default)]
+    pub late: bool,
+    /// What it has cost so far.
+    #[serde(default)]
+    pub usage: Option<Usage>,
+    /// When it was recorded, claimed last, and finished.
+    #[serde(default)]
+    pub times: TurnTimes,
+    /// When this was: milliseconds by Redis' clock, made strictly rising within a conversation.
+    pub changed: u64,
 }
 
 /// The place of a message among those about a turn.
@@ -88,7 +153,7 @@ impl LiveEvent {
     fn new(message_id: &MessageId, etag: Option<&str>, news: News) -> Self {
         Self {
             v: LIVE_VERSION,
-            message_id: message_id.clone(),
+            message_id: Some(message_id.clone()),
             etag: etag.map(str::to_owned),
             news,
         }
@@ -122,6 +187,39 @@ impl LiveEvent {
     #[must_use]
     pub fn failed(message_id: &MessageId) -> Self {
         Self::new(message_id, None, News::Failed)
+    }
+
+    /// A person has changed the document, and this is the ETag of what they made.
+    #[must_use]
+    pub fn saved(etag: &str, user: &UserId) -> Self {
+        Self {
+            v: LIVE_VERSION,
+            message_id: None,
+            etag: Some(etag.to_owned()),
+            news: News::Saved {
+                user_id: user.clone(),
+            },
+        }
+    }
+
+    /// A turn of another conversation is in the document: for the readers of the document's other conversations.
+    #[must_use]
+    pub fn version(etag: &str, conversation: &ConversationId, message_id: &MessageId) -> Self {
+        let news = News::Version {
+            conversation_id: conversation.clone(),
+        };
+        Self::new(message_id, Some(etag), news)
+    }
+
+    /// The document was deleted.
+    #[must_use]
+    pub fn gone() -> Self {
+        Self {
+            v: LIVE_VERSION,
+            message_id: None,
+            etag: None,
+            news: News::Gone,
+        }
     }
 
     /// Reads a message; none where it is of a newer version, or nothing that this one knows.
@@ -186,7 +284,60 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_version_says_is_ignored() {
+    fn people_and_other_conversations_are_told_of() {
+        check(
+            &LiveEvent::saved("\"e\"", &"ada".parse().unwrap()),
+            &json!({ "v": 1, "type": "saved", "messageId": null, "etag": "\"e\"", "userId": "ada" }),
+        );
+        check(
+            &LiveEvent::version("\"e\"", &"c2".parse().unwrap(), &"m1".parse().unwrap()),
+            &json!({ "v": 1, "type": "version", "messageId": "m1", "etag": "\"e\"", "conversationId": "c2" }),
+        );
+        check(
+            &LiveEvent::gone(),
+            &json!({ "v": 1, "type": "gone", "messageId": null, "etag": null }),
+        );
+    }
+
+    #[test]
+    fn what_the_scripts_write_is_read() {
+        let news = |message: &str| LiveEvent::read(message).unwrap().news;
+        assert_eq!(
+            news(r#"{"v":1,"type":"switched","scribeEnabled":false}"#),
+            News::Switched {
+                scribe_enabled: false
+            }
+        );
+        assert_eq!(
+            news(r#"{"v":1,"type":"dismissed","messageId":"m1","changed":1795000000123}"#),
+            News::Dismissed {
+                changed: 1_795_000_000_123
+            }
+        );
+        let turn = r#"{"type":"turn","v":1,"messageId":"m1","state":"failed","attempts":3,"reason":"why","late":true,
+            "usage":{"calls":1,"metered":0,"tokens":null},"times":{"recorded":1795000000000},
+            "changed":1795000000123,"seq":1795000000000001}"#;
+        let expected = TurnStanding {
+            seq: Seq(1_795_000_000_000_001),
+            state: TriggerState::Failed,
+            attempts: 3,
+            reason: Some("why".into()),
+            late: true,
+            usage: Some(Usage {
+                calls: 1,
+                ..Usage::default()
+            }),
+            times: TurnTimes {
+                recorded: Some(1_795_000_000_000),
+                ..TurnTimes::default()
+            },
+            changed: 1_795_000_000_123,
+        };
+        assert_eq!(news(turn), News::Turn(expected));
+    }
+
+    #[test]
+    fn what_a_newer_version_says_is_not_read() {
         for message in [
             r#"{"v":2,"type":"processed","messageId":"m1","etag":null}"#,
             r#"{"v":1,"type":"rejoiced","messageId":"m1","etag":null}"#,

@@ -8,4 +8,7 @@ if not trigger then return '' end
 if trigger.state ~= 'failed' then return trigger.state end
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
+local stamp = next_change(KEYS[1])
+redis.call('HSET', KEYS[1], FORGOTTEN, digits(stamp))
+tell(KEYS[1], cjson.encode({ v = 1, type = 'dismissed', messageId = ARGV[1], changed = stamp }))
 return 'failed'

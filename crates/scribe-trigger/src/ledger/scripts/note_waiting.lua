@@ -7,6 +7,6 @@ local trigger = read_trigger(KEYS[1], ARGV[1])
 if not trigger then return '' end
 if not trigger.processed then
   trigger.waiting = true
-  write_trigger(KEYS[1], trigger, ARGV[2])
+  keep_trigger(KEYS[1], trigger, ARGV[2])
 end
 return trigger.state

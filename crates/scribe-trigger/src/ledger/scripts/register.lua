@@ -10,6 +10,7 @@ if ARGV[1] == 'replace' or redis.call('EXISTS', KEYS[1]) == 0 then
   redis.call('HSET', KEYS[1], 'session', ARGV[2])
   if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'asset', ARGV[3], 'etag', ARGV[4]) end
   redis.call('EXPIRE', KEYS[1], ARGV[5])
+  if ARGV[1] == 'replace' then tell_switched(KEYS[1], cjson.decode(ARGV[2]).scribeEnabled) end
   stored = 1
 end
 for index = 7, #ARGV do

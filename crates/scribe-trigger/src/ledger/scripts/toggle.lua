@@ -8,5 +8,6 @@ session.scribeEnabled = ARGV[1] == '1'
 local text = cjson.encode(session)
 redis.call('HSET', KEYS[1], 'session', text)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
+tell_switched(KEYS[1], session.scribeEnabled)
 if not session.scribeEnabled then return { 'off', text, '' } end
 return { 'on', text, next_waiting(KEYS[1], KEYS[2], KEYS[3]) }

@@ -3,8 +3,14 @@
 -- A trigger is the JSON of the spec's ScribeTrigger. cjson writes numbers with 14 digits and a sequence has 16,
 -- so the sequence is written apart. Times are milliseconds, 13 digits, and need no care.
 -- Fields of the trigger hash that begin with ':' are no message ids: ids have no colon.
+--
+-- Whatever changes a turn tells the conversation's readers, here and nowhere else, with a stamp that rises with each
+-- change: by it a reader who comes back knows what is new to it.
 
 local LAST_SEQ = ':last-seq'
+local LAST_CHANGE = ':last-change'
+-- The stamp of the last change that took something away: what is gone can't be told by listing what is there.
+local FORGOTTEN = ':forgotten'
 
 local function now_us()
   local time = redis.call('TIME')
@@ -33,13 +39,44 @@ local function read_trigger(key, id)
   return cjson.decode(found), found
 end
 
-local function write_trigger(key, trigger, ttl)
+-- The next stamp of a conversation: Redis' time in milliseconds, at least the last one plus one.
+local function next_change(key)
+  local last = tonumber(redis.call('HGET', key, LAST_CHANGE) or '0')
+  local stamp = math.max(now_ms(), last + 1)
+  redis.call('HSET', key, LAST_CHANGE, digits(stamp))
+  return stamp
+end
+
+-- Tells the readers of the conversation that a key belongs to. A channel is no key.
+local function tell(key, news)
+  redis.call('PUBLISH', (string.gsub(key, '^scribe:%a+:', 'scribe:events:')), news)
+end
+
+-- Stores a trigger without telling anybody: for changes that no reader sees.
+local function keep_trigger(key, trigger, ttl)
   local text = encode_trigger(trigger)
   redis.call('HSET', key, trigger.messageId, text)
   local last = tonumber(redis.call('HGET', key, LAST_SEQ) or '0')
   if trigger.seq > last then redis.call('HSET', key, LAST_SEQ, digits(trigger.seq)) end
   redis.call('EXPIRE', key, ttl)
   return text
+end
+
+-- Stores a trigger and tells readers where the turn stands: its texts are nothing for them.
+local function write_trigger(key, trigger, ttl)
+  trigger.changed = next_change(key)
+  local text = keep_trigger(key, trigger, ttl)
+  tell(key, encode_trigger({
+    v = 1, type = 'turn', messageId = trigger.messageId, seq = trigger.seq, state = trigger.state,
+    attempts = trigger.attempts, reason = trigger.reason, late = trigger.late, usage = trigger.usage,
+    times = trigger.times, changed = trigger.changed,
+  }))
+  return text
+end
+
+-- Tells readers whether the scribe is on.
+local function tell_switched(key, enabled)
+  tell(key, cjson.encode({ v = 1, type = 'switched', scribeEnabled = enabled }))
 end
 
 -- The oldest waiting turn: its id and sequence, or nil.
