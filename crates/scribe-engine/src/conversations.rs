@@ -7,6 +7,7 @@ mod changes;
 mod continuing;
 mod deleting;
 mod failed;
+mod live;
 mod saving;
 mod settings;
 mod shelf;
@@ -28,6 +29,7 @@ use crate::documents::{
 pub use continuing::{ContinueError, Continued};
 pub use deleting::{DeleteError, Deleted, Erased};
 pub use failed::{FailedTurnError, ReplayedTurn};
+pub use live::LiveView;
 pub use saving::{Merge, Save, SaveError, Saved};
 pub use settings::{Settings, SettingsChange};
 pub use shelf::{Created, ListedAsset, NewAsset, PageStart, ShelfPage};
@@ -275,13 +277,22 @@ impl Conversations {
     /// # Errors
     /// [`ConversationError`] if S3 can't be reached.
     pub async fn turns(&self, key: &ConversationKey) -> Result<Vec<ScribeTrigger>, ConversationError> {
-        let mut turns = match self.ledger.triggers(key).await {
+        let known = match self.ledger.triggers(key).await {
             Ok(turns) => turns,
             Err(error) => {
                 tracing::warn!(conversation.id = %key, "the turns of {key} are read from s3 alone: {error}");
                 Vec::new()
             }
         };
+        self.with_waiting(key, known).await
+    }
+
+    /// Those turns, and the ones that stand under `waiting/` besides, by sequence.
+    async fn with_waiting(
+        &self,
+        key: &ConversationKey,
+        mut turns: Vec<ScribeTrigger>,
+    ) -> Result<Vec<ScribeTrigger>, ConversationError> {
         for waiting in self.documents.waiting_turns(key).await? {
             if !turns
                 .iter()

@@ -8,7 +8,7 @@ use scribe_core::{
 
 use scribe_trigger::aws;
 
-use super::{Condition, Documents, DocumentsError, Got, Written, encode, parse};
+use super::{Condition, Documents, DocumentsError, Got, Written, encode, parse, status};
 
 /// How many versions are looked through for the newest record, after another program wrote an asset without one.
 const VERSIONS_SEARCHED: usize = 100;
@@ -157,6 +157,32 @@ impl Documents {
             }
             Got::NotModified => Ok(Fetched::NotModified),
             Got::Absent => Ok(Fetched::Absent),
+        }
+    }
+
+    /// The ETag of an asset, without the asset; none where there is none.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached.
+    pub async fn asset_etag(
+        &self,
+        tenant: &TenantId,
+        id: &AssetId,
+    ) -> Result<Option<String>, DocumentsError> {
+        let key = asset_key(tenant, id);
+        let head = self.client.head_object().bucket(&self.bucket).key(&key);
+        match head.send().await {
+            Ok(output) => Ok(output.e_tag),
+            // An answer to HEAD has no body and so no code; whether the object or the bucket is absent is told by a GET.
+            Err(error) if status(&error) == Some(404) => match self.get(&key, None).await? {
+                Got::Found(object) => Ok(Some(object.etag)),
+                Got::NotModified | Got::Absent => Ok(None),
+            },
+            Err(error) => Err(DocumentsError::Unavailable {
+                operation: "HEAD",
+                key,
+                reason: aws::describe(&error),
+            }),
         }
     }
 

@@ -16,8 +16,8 @@ use redis::cluster::{ClusterClientBuilder, ClusterConfig};
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    Cmd, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisFuture, RedisResult, ServerErrorKind,
-    Value,
+    Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisFuture, RedisResult,
+    ServerErrorKind, Value,
 };
 use secrecy::ExposeSecret;
 
@@ -39,8 +39,8 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
-    /// Prepares the connection that the settings ask for.
-    pub(crate) fn open(config: &TriggerConfig) -> Result<Self, LedgerError> {
+    /// Prepares the connection that the settings ask for, and says where it leads.
+    pub(crate) fn open(config: &TriggerConfig) -> Result<(Self, ConnectionInfo), LedgerError> {
         // The URL may hold a password, so neither it nor the parser's message is repeated.
         let url = |reason: &str| LedgerError::Url(reason.into());
         let info = config
@@ -56,15 +56,14 @@ impl Connection {
                 .set_response_timeout(Some(timeout))
                 // The manager connects again at the next command.
                 .set_number_of_retries(0);
-            let client = redis::Client::open(info)?;
-            return Ok(Self::Server(ConnectionManager::new_lazy_with_config(
-                client, settings,
-            )?));
+            let client = redis::Client::open(info.clone())?;
+            let manager = ConnectionManager::new_lazy_with_config(client, settings)?;
+            return Ok((Self::Server(manager), info));
         }
         if info.redis_settings().db() != 0 {
             return Err(url("a cluster has database 0 only"));
         }
-        let client = ClusterClientBuilder::new([info])
+        let client = ClusterClientBuilder::new([info.clone()])
             .retries(0)
             .tcp_settings(tcp_settings())
             // `answer` below keeps the time.
@@ -76,10 +75,8 @@ impl Connection {
         let settings = ClusterConfig::new()
             .set_connection_timeout(timeout)
             .set_response_timeout(timeout);
-        Ok(Self::Cluster {
-            connection: client.get_pending_async_connection_with_config(settings),
-            timeout,
-        })
+        let connection = client.get_pending_async_connection_with_config(settings);
+        Ok((Self::Cluster { connection, timeout }, info))
     }
 }
 

@@ -23,9 +23,11 @@ mod endings;
 mod outcomes;
 mod scripts;
 mod sessions;
+mod subscription;
 mod sweeps;
 mod turns;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use scribe_core::ConversationKey;
@@ -34,13 +36,15 @@ use sha2::{Digest, Sha256};
 use crate::config::TriggerConfig;
 use connection::Connection;
 use scripts::Scripts;
+use subscription::Hub;
 
 pub use endings::Ended;
 pub use outcomes::{
     Claim, ClaimRequest, Claimed, Completed, Completion, Parked, QueueStatus, RecordOutcome, Release,
-    Replayed,
+    Replayed, StampedTurns,
 };
 pub use sessions::{CachedAsset, Registration, SessionUpdate, Toggled};
+pub use subscription::{Heard, Subscription};
 pub use sweeps::{BACKLOG_SHARDS, BacklogEntry, Known, Sweep, SweepPace};
 
 /// Over how many keys backlog and sessions are spread, so that no slot of a cluster is hot.
@@ -131,6 +135,8 @@ pub(crate) fn sessions_key(shard: u8) -> String {
 #[derive(Clone)]
 pub struct Ledger {
     connection: Connection,
+    /// What its readers listen on.
+    hub: Arc<Hub>,
     scripts: &'static Scripts,
     session_ttl: Duration,
     trigger_ttl: Duration,
@@ -150,8 +156,11 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Url`] if the URL can't be used.
     pub fn connect(config: &TriggerConfig) -> Result<Self, LedgerError> {
+        let (connection, server) = Connection::open(config)?;
+        let hub = Hub::new(server, connection.clone(), config.redis_timeout);
         Ok(Self {
-            connection: Connection::open(config)?,
+            connection,
+            hub: Arc::new(hub),
             scripts: scripts::all(),
             session_ttl: config.session_ttl,
             trigger_ttl: config.trigger_ttl,

@@ -167,6 +167,17 @@ pub enum Replayed {
     NotFailed(TriggerState),
 }
 
+/// The turns of a conversation at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StampedTurns {
+    /// The turns that Redis knows, by sequence.
+    pub turns: Vec<ScribeTrigger>,
+    /// The largest [`ScribeTrigger::changed`] that was given so far; zero where Redis knows nothing.
+    pub last_change: u64,
+    /// When a turn was last taken away, by the same count; zero if never.
+    pub last_forgotten: u64,
+}
+
 /// How a conversation stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueStatus {

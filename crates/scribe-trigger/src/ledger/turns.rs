@@ -7,7 +7,7 @@ use scribe_core::{ConversationKey, MessageId};
 
 use super::outcomes::{
     Claim, ClaimRequest, Claimed, Completed, Completion, Parked, QueueStatus, RecordOutcome, Release,
-    Replayed,
+    Replayed, StampedTurns,
 };
 use super::sessions::{decode_session, encode};
 use super::{CachedAsset, Keys, Ledger, LedgerError, SHARDS, backlog_key, sessions_key, shard};
@@ -351,18 +351,35 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] if Redis can't be reached or holds something else.
     pub async fn triggers(&self, key: &ConversationKey) -> Result<Vec<ScribeTrigger>, LedgerError> {
+        Ok(self.stamped_triggers(key).await?.turns)
+    }
+
+    /// Lists the turns of a conversation with the stamp of their last change, all of one moment.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if Redis can't be reached or holds something else.
+    pub async fn stamped_triggers(&self, key: &ConversationKey) -> Result<StampedTurns, LedgerError> {
         let name = Keys::of(key).trigger;
         let found: Vec<(String, String)> = redis::cmd("HGETALL")
             .arg(&name)
             .query_async(&mut self.connection.clone())
             .await?;
-        let mut triggers = Vec::with_capacity(found.len());
-        // Fields that begin with a colon are the ledger's own, ids have none.
-        for (_, json) in found.iter().filter(|(id, _)| !id.starts_with(':')) {
-            triggers.extend(decode_trigger(json, &name)?);
+        let mut stamped = StampedTurns {
+            turns: Vec::with_capacity(found.len()),
+            last_change: 0,
+            last_forgotten: 0,
+        };
+        for (field, text) in &found {
+            match field.as_str() {
+                ":last-change" => stamped.last_change = text.parse().unwrap_or_default(),
+                ":forgotten" => stamped.last_forgotten = text.parse().unwrap_or_default(),
+                // Fields that begin with a colon are the ledger's own, ids have none.
+                own if own.starts_with(':') => {}
+                _ => stamped.turns.extend(decode_trigger(text, &name)?),
+            }
         }
-        triggers.sort_by_key(|trigger| trigger.seq);
-        Ok(triggers)
+        stamped.turns.sort_by_key(|trigger| trigger.seq);
+        Ok(stamped)
     }
 
     /// Lists the turns of all conversations that wait, conversation by conversation.
