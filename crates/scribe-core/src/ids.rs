@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The longest id that is taken, in bytes.
 pub const MAX_ID_BYTES: usize = 128;
@@ -147,6 +148,33 @@ id!(
     /// A version of a document, as S3 names it.
     VersionId, check
 );
+
+impl MessageId {
+    /// An id that stands for texts: the same for the same ones.
+    #[must_use]
+    pub fn hashed(prefix: &'static str, parts: &[&str]) -> Self {
+        Self(format!("{prefix}-{}", digest(parts)))
+    }
+}
+
+impl ConversationId {
+    /// An id for a name that others gave: the name itself, where it can be one, else one that stands for it.
+    #[must_use]
+    pub fn from_foreign(name: &str) -> Self {
+        name.parse()
+            .unwrap_or_else(|_| Self(format!("named-{}", digest(&[name]))))
+    }
+}
+
+fn digest(parts: &[&str]) -> String {
+    let mut sha = Sha256::new();
+    for part in parts {
+        // How much before what, so that no two lists are one text.
+        sha.update(format!("{}\n", part.len()));
+        sha.update(part);
+    }
+    hex::encode(&sha.finalize()[..12])
+}
 
 /// A conversation of a tenant: what one queue, one lease and one Redis Cluster slot belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,6 +3,7 @@
 pub mod asset;
 pub mod blocks;
 pub mod catch_up;
+pub mod chat;
 pub mod cost;
 pub mod diff;
 pub mod edits;
