@@ -1,5 +1,7 @@
 //! Sessions and turns in Redis: shapes, keys and lives, as a reader in another language finds them.
 
+mod incomplete;
+
 use scribe_core::turn::{ScribeTrigger, Seq, TriggerState, Turn};
 use scribe_core::{ActiveScribeSession, ConversationKey};
 use scribe_trigger::ledger::{

@@ -147,6 +147,7 @@ impl From<FailedTurnError> for ApiError {
                 match state {
                     TriggerState::Processed => "this turn is in the document",
                     TriggerState::Pending | TriggerState::Processing => "this turn waits to be written",
+                    TriggerState::Incomplete => "this turn never became whole, so there is nothing to write",
                     TriggerState::Failed => "this turn is being changed by somebody else; try again",
                 },
             ),

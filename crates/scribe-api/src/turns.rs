@@ -118,6 +118,8 @@ enum StateView {
     Processed,
     Failed,
     Paused,
+    /// The chat broke off before the answer was whole.
+    Incomplete,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -146,6 +148,7 @@ impl TurnView {
             TriggerState::Processing => StateView::Processing,
             TriggerState::Processed => StateView::Processed,
             TriggerState::Failed => StateView::Failed,
+            TriggerState::Incomplete => StateView::Incomplete,
         };
         Self {
             message_id: trigger.message_id,

@@ -124,6 +124,8 @@ pub enum TriggerState {
     Processed,
     /// It is parked, with a reason, and can be replayed.
     Failed,
+    /// It never became whole, because the chat broke off: it is only listed, with a reason, and owed nowhere.
+    Incomplete,
 }
 
 /// A turn as Redis holds it: the spec's `ScribeTrigger`, with what the protocol needs beside it.

@@ -4,6 +4,7 @@
 //! or a Redis that is down, leaves something that the same request completes.
 
 mod changes;
+mod chat;
 mod continuing;
 mod deleting;
 mod failed;
@@ -26,6 +27,7 @@ use crate::documents::{
     Author, Conversation, Documents, DocumentsError, Fetched, StoredAsset, WaitingTurn, Written,
 };
 
+pub use chat::ChatDocument;
 pub use continuing::{ContinueError, Continued};
 pub use deleting::{DeleteError, Deleted, Erased};
 pub use failed::{FailedTurnError, ReplayedTurn};
@@ -294,6 +296,10 @@ impl Conversations {
         mut turns: Vec<ScribeTrigger>,
     ) -> Result<Vec<ScribeTrigger>, ConversationError> {
         for waiting in self.documents.waiting_turns(key).await? {
+            // One that is owed is more than a try of it that did not become whole.
+            turns.retain(|turn| {
+                turn.state != TriggerState::Incomplete || turn.message_id != waiting.event.message_id
+            });
             if !turns
                 .iter()
                 .any(|turn| turn.message_id == waiting.event.message_id)

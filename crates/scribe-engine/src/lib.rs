@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod chat;
 pub mod config;
 pub mod conversations;
 mod copies;
@@ -15,6 +16,7 @@ const UNKNOWABLE: &str = "it is older than what the document's record remembers,
 /// Why a turn is parked whose document is gone.
 const DELETED: &str = "the document was deleted";
 
+pub use chat::{ChatConfig, Upstream};
 pub use config::EngineConfig;
 pub use conversations::Conversations;
 pub use documents::Documents;

@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::config::TriggerConfig;
 use crate::dispatch::Dispatcher;
 use crate::event::TurnEvent;
-use crate::ledger::{Ledger, LedgerError, RecordOutcome};
+use crate::ledger::{Ledger, LedgerError, Noted, RecordOutcome};
 
 /// A turn that is to be recorded.
 #[derive(Clone, PartialEq, Eq)]
@@ -264,6 +264,29 @@ impl Recorder {
                 redis,
                 lambda: lambda.to_string(),
             }),
+        }
+    }
+
+    /// Lists a turn that never became whole, with the reason. It is never invoked for. Failing to do so is only logged:
+    /// nothing is owed.
+    pub async fn note_incomplete(&self, key: &ConversationKey, message_id: &MessageId, reason: &str) {
+        let timestamp = iso(Timestamp::now());
+        let note = self.ledger.note_incomplete(key, message_id, &timestamp, reason);
+        let noted = tokio::time::timeout(self.redis_timeout, note)
+            .await
+            .unwrap_or(Err(LedgerError::TimedOut));
+        match noted {
+            Ok(Noted::Noted) => tracing::info!(
+                turn.id = %message_id,
+                conversation.id = %key,
+                "turn {message_id} of {key} is incomplete: {reason}"
+            ),
+            Ok(Noted::Known | Noted::Off | Noted::NoScribe) => {}
+            Err(error) => tracing::warn!(
+                turn.id = %message_id,
+                conversation.id = %key,
+                "turn {message_id} of {key} is incomplete ({reason}) and could not be listed: {error}"
+            ),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use scribe_core::turn::TriggerState;
 use scribe_core::{ActiveScribeSession, ConversationKey};
 use scribe_trigger::ledger::{
-    BacklogEntry, CachedAsset, Completion, Ended, Known, Parked, Registration, Release, Replayed,
+    BacklogEntry, CachedAsset, Completion, Ended, Known, Noted, Parked, Registration, Release, Replayed,
     SessionUpdate, Sweep, SweepPace, Toggled,
 };
 use scribe_trigger::{Ledger, LiveEvent};
@@ -151,6 +151,12 @@ async fn everything(ledger: &Ledger, key: &ConversationKey) {
     let standings = ledger.standings(key, &ids).await.unwrap();
     assert_eq!(standings, [Known::Processed, Known::No, Known::Waiting]);
 
+    let broken = id("broken-off");
+    let noted = ledger
+        .note_incomplete(key, &broken, "2026-11-22T15:41:00.000Z", "why")
+        .await;
+    assert_eq!(noted.unwrap(), Noted::Noted);
+
     let update = SessionUpdate {
         title: Some("Salt".into()),
         ..SessionUpdate::default()
@@ -165,7 +171,7 @@ async fn everything(ledger: &Ledger, key: &ConversationKey) {
     assert!(matches!(on, Toggled::Switched { next: Some(_), .. }), "{on:?}");
 
     assert_eq!(ledger.session(key).await.unwrap().unwrap().title, "Salt");
-    assert_eq!(ledger.triggers(key).await.unwrap().len(), 2);
+    assert_eq!(ledger.triggers(key).await.unwrap().len(), 3);
     assert_eq!(ledger.queue_status(key).await.unwrap().waiting, 1);
 }
 

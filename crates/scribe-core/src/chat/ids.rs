@@ -46,6 +46,7 @@ mod tests {
             user_message: user_message.into(),
             client_id: client_id.map(str::to_owned),
             user_messages,
+            is_last: true,
             begun: String::new(),
             before: Vec::new(),
         }

@@ -6,10 +6,12 @@
 //! - [`AnswerReader`] collects the assistant's text from a stream, and says at its end whether it is whole;
 //! - [`ChatRequest`] understands a request's messages and puts a message in front without touching the others;
 //! - [`turn_id`] names the turn, so that a client's retry is the same one;
+//! - [`context`] is what the model that answers is told of the document;
 //! - [`command`] finds "start the scribe" and its like, by rules.
 
 mod answer;
 mod command;
+mod context;
 mod ids;
 mod pieces;
 mod raw;
@@ -18,5 +20,6 @@ mod sse;
 
 pub use answer::{AnswerReader, Finding, Form, Incompletion};
 pub use command::{Command, Commanded, command, default_title};
+pub use context::{News, context};
 pub use ids::{other_answer_id, turn_id};
 pub use request::{Asked, ChatRequest, RequestError, Shape};

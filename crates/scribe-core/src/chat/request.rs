@@ -84,6 +84,8 @@ pub struct Asked {
     pub client_id: Option<String>,
     /// How many messages the person has sent, this one included.
     pub user_messages: usize,
+    /// Whether nothing stands behind it: this request brings it, and not the results of tools.
+    pub is_last: bool,
     /// What the assistant has said since: before it called tools, or as the beginning of its answer.
     pub begun: String,
     /// What was said before, oldest first.
@@ -161,6 +163,7 @@ impl<'a> ChatRequest<'a> {
             user_message: asking.text.clone(),
             client_id: asking.id.clone(),
             user_messages: self.messages.iter().filter(|message| by_person(message)).count(),
+            is_last: since.is_empty(),
             begun: begun.join("\n\n"),
             before: before.iter().filter_map(said).collect(),
         })

@@ -156,7 +156,7 @@ pub fn known_effort(model: &str) -> Option<&'static str> {
 
 /// A URL that paths can be added to.
 #[derive(Debug)]
-struct BaseUrl(Url);
+pub(crate) struct BaseUrl(pub(crate) Url);
 
 impl FromStr for BaseUrl {
     type Err = String;
@@ -179,7 +179,7 @@ impl FromStr for BaseUrl {
 }
 
 /// A key that fits into a header. White space around it comes from files that end with a line break.
-struct ApiKey(SecretString);
+pub(crate) struct ApiKey(pub(crate) SecretString);
 
 impl FromStr for ApiKey {
     type Err = &'static str;

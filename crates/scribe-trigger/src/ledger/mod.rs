@@ -20,6 +20,7 @@
 mod channel;
 mod connection;
 mod endings;
+mod incomplete;
 mod outcomes;
 mod scripts;
 mod sessions;
@@ -39,11 +40,12 @@ use scripts::Scripts;
 use subscription::Hub;
 
 pub use endings::Ended;
+pub use incomplete::Noted;
 pub use outcomes::{
     Claim, ClaimRequest, Claimed, Completed, Completion, Parked, QueueStatus, RecordOutcome, Release,
     Replayed, StampedTurns,
 };
-pub use sessions::{CachedAsset, Registration, SessionUpdate, Toggled};
+pub use sessions::{CachedAsset, Lookup, Registration, SessionUpdate, Toggled};
 pub use subscription::{Heard, Subscription};
 pub use sweeps::{BACKLOG_SHARDS, BacklogEntry, Known, Sweep, SweepPace};
 

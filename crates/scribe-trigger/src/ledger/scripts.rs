@@ -43,4 +43,5 @@ scripts!(
     forget_backlog,
     dismiss,
     end,
+    note_incomplete,
 );

@@ -2,7 +2,7 @@
 
 use scribe_core::turn::ScribeTrigger;
 use scribe_core::{ActiveScribeSession, ConversationKey};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Keys, Ledger, LedgerError, SHARDS, sessions_key, shard};
 
@@ -62,6 +62,17 @@ pub enum Toggled {
         next: Option<Box<ScribeTrigger>>,
     },
     /// Redis has no session of this conversation.
+    Unknown,
+}
+
+/// What Redis knows of a conversation's scribe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    /// There is one.
+    Session(Box<ActiveScribeSession>),
+    /// There is none.
+    NoScribe,
+    /// Nothing.
     Unknown,
 }
 
@@ -126,14 +137,31 @@ impl Ledger {
             .arg("asset")
             .query_async(&mut self.connection.clone())
             .await?;
-        let Some(session) = session else { return Ok(None) };
-        let mut session = decode_session(&session, &active)?;
-        if let Some(asset) = asset {
-            let asset: scribe_core::MediaAsset =
-                serde_json::from_str(&asset).map_err(|error| LedgerError::malformed(&active, &error))?;
-            session.current_content = Some(asset.content);
+        session
+            .map(|session| whole_session(&session, asset, &active))
+            .transpose()
+    }
+
+    /// The session with its document as [`Self::session`] has it, or that Redis knows there is none.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if Redis can't be reached or holds something else.
+    pub async fn look_up(&self, key: &ConversationKey) -> Result<Lookup, LedgerError> {
+        let active = Keys::of(key).active;
+        let (session, none, asset): (Option<String>, Option<String>, Option<String>) = redis::cmd("HMGET")
+            .arg(&active)
+            .arg("session")
+            .arg("none")
+            .arg("asset")
+            .query_async(&mut self.connection.clone())
+            .await?;
+        match session {
+            Some(session) => Ok(Lookup::Session(Box::new(whole_session(
+                &session, asset, &active,
+            )?))),
+            None if none.is_some() => Ok(Lookup::NoScribe),
+            None => Ok(Lookup::Unknown),
         }
-        Ok(Some(session))
     }
 
     /// Lists the sessions that are in Redis now, without their documents.
@@ -261,6 +289,25 @@ impl Ledger {
             .await?;
         Ok(())
     }
+}
+
+/// A session with the content of its asset.
+fn whole_session(
+    session: &str,
+    asset: Option<String>,
+    active: &str,
+) -> Result<ActiveScribeSession, LedgerError> {
+    #[derive(Deserialize)]
+    struct Content {
+        content: String,
+    }
+    let mut session = decode_session(session, active)?;
+    if let Some(asset) = asset {
+        let asset: Content =
+            serde_json::from_str(&asset).map_err(|error| LedgerError::malformed(active, &error))?;
+        session.current_content = Some(asset.content);
+    }
+    Ok(session)
 }
 
 pub(super) fn decode_session(json: &str, key: &str) -> Result<ActiveScribeSession, LedgerError> {

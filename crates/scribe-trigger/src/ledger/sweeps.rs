@@ -229,6 +229,7 @@ impl Ledger {
             standings.push(match trigger {
                 None => Known::No,
                 Some(trigger) => match trigger.state {
+                    TriggerState::Incomplete => Known::No,
                     TriggerState::Processed => Known::Processed,
                     TriggerState::Failed => Known::Failed {
                         text_lost: trigger.text_lost,

@@ -41,6 +41,7 @@ fn both_shapes_say_the_same() {
             user_message: "Since\n\nwhen?".into(),
             client_id,
             user_messages: 2,
+            is_last: true,
             begun: String::new(),
             before: before.clone(),
         };
@@ -63,6 +64,7 @@ fn a_round_of_tools_belongs_to_the_turn_that_ends_it() {
     ]);
     let found = asked(&json!({ "messages": messages })).unwrap();
     assert_eq!((found.user_message.as_str(), found.user_messages), ("Look.", 1));
+    assert!(!found.is_last);
     assert_eq!(found.answered("A lamp."), "Let me see.\n\nA lamp.");
     assert_eq!(
         asked(&json!({ "messages": [{ "role": "system", "content": "x" }] })),

@@ -33,10 +33,14 @@ local function encode_trigger(trigger)
   return string.sub(body, 1, -2) .. ',"seq":' .. digits(seq) .. '}'
 end
 
+-- The turn of this id, or nil. A turn that never became whole is none: whatever is known of it, every transition
+-- finds nothing, and a whole one takes its place.
 local function read_trigger(key, id)
   local found = redis.call('HGET', key, id)
   if not found then return nil end
-  return cjson.decode(found), found
+  local trigger = cjson.decode(found)
+  if trigger.state == 'incomplete' then return nil end
+  return trigger, found
 end
 
 -- The next stamp of a conversation: Redis' time in milliseconds, at least the last one plus one.
