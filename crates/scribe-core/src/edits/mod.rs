@@ -16,6 +16,7 @@ mod replace;
 mod rewrite;
 mod splice;
 mod suggestion;
+mod take_back;
 mod tally;
 mod weave;
 
@@ -26,6 +27,7 @@ pub use repair::{ToMend, mended, to_mend};
 pub use rewrite::NO_CHANGE;
 pub(crate) use splice::is_separator;
 pub use suggestion::{MAX_SUGGESTIONS, SuggestedAction, Suggestion, Suggestions};
+pub use take_back::{AroundTurn, Kept, TakenBack, take_back};
 pub use tally::Tally;
 pub use weave::{Resort, Weaving, weave};
 

@@ -12,7 +12,7 @@ use crate::blocks::{Author, Block, BlockEntry, Document, Expected, Kind, hash};
 use super::fragment::Fragment;
 
 /// Keeps lists apart; shows nothing.
-const COMMENT: &str = "<!-- -->";
+pub(super) const COMMENT: &str = "<!-- -->";
 
 /// A change that is being tried.
 pub(super) struct Splice<'a> {

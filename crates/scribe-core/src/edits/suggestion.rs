@@ -143,6 +143,16 @@ impl Suggestions {
     }
 }
 
+impl Suggestions {
+    /// Withdraws what a turn suggested and nobody has decided; answers how many that were.
+    pub fn withdraw(&mut self, turn: &str) -> usize {
+        let before = self.0.len();
+        self.0
+            .retain(|suggestion| suggestion.turn.as_deref() != Some(turn));
+        before - self.0.len()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +172,20 @@ mod tests {
         assert_eq!(suggestions.iter().len(), 2);
         let json = serde_json::to_string(&suggestions).unwrap();
         assert_eq!(serde_json::from_str::<Suggestions>(&json).unwrap(), suggestions);
+    }
+
+    #[test]
+    fn what_a_turn_suggested_is_withdrawn() {
+        let mut suggestions = Suggestions::default();
+        suggestions.add(suggestion(1, "x"));
+        suggestions.add(suggestion(2, "y"));
+        suggestions.add(Suggestion {
+            turn: None,
+            ..suggestion(1, "a person's")
+        });
+        assert_eq!(suggestions.withdraw("c/m1"), 1);
+        assert_eq!(suggestions.withdraw("c/m1"), 0);
+        assert_eq!(suggestions.iter().len(), 2);
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::turn::Turn;
 
 use super::*;
 
+mod take_back;
+
 /// What documents and answers are made of here: every construct that reaches beyond its own lines.
 const SNIPPETS: [&str; 36] = [
     "# Title",
