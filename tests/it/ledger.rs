@@ -54,6 +54,7 @@ pub(crate) fn trigger(key: &ConversationKey, message: &str, seq: u64) -> ScribeT
         message_id: id(message),
         seq: Seq(seq),
         earlier: vec![],
+        replaces: None,
         user_message: "quote \" slash / backslash \\ nul \0 tab \t \u{2028} é 🜂".into(),
         assistant_response: format!("answer of {message}"),
         timestamp: "2026-11-22T15:40:00.000Z".into(),
@@ -431,6 +432,7 @@ async fn parking_a_turn_without_its_text_yields_to_the_text() {
     let stub = ScribeTrigger {
         text_lost: true,
         earlier: vec![],
+        replaces: None,
         user_message: String::new(),
         assistant_response: String::new(),
         ..first.clone()

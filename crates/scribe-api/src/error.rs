@@ -170,6 +170,7 @@ impl From<RecordError> for ApiError {
             RecordError::Texts(TurnError::TooLarge { .. }) => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "turn_too_large", error.to_string())
             }
+            RecordError::ReplacesItself { .. } => Self::field("replaces", "must name another turn"),
             RecordError::Encoded { .. } => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "turn_too_large", error.to_string())
             }

@@ -1,5 +1,7 @@
 //! `POST /api/chat/background-doc/turns` and `GET /api/chat/background-doc/{conversationId}/turns`.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
@@ -35,6 +37,9 @@ pub(crate) struct RecordRequest {
     #[serde(default)]
     #[schema(value_type = Option<schemas::Time>)]
     timestamp: Option<String>,
+    /// The turn that it is said instead of: a regenerated answer, or an edited message.
+    #[serde(default)]
+    replaces: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -88,6 +93,9 @@ async fn record(
         })?;
         turn.timestamp = scribe_trigger::record::iso(parsed);
     }
+    if let Some(replaces) = request.replaces {
+        turn = turn.replacing(replaces.parse().map_err(ApiError::id("replaces"))?);
+    }
     let recorded = state.recorder.record(turn).await?;
     let status = match recorded.delivery {
         Delivery::Invoked | Delivery::Deferred | Delivery::Direct => StatusCode::ACCEPTED,
@@ -133,6 +141,10 @@ struct TurnView {
     attempts: u32,
     reason: Option<String>,
     late: bool,
+    /// The turn that it was said instead of.
+    replaces: Option<MessageId>,
+    /// The turn that was said instead of it. What it had written is taken back as far as nobody built on it.
+    replaced_by: Option<MessageId>,
     /// What it has cost so far, where that is known.
     #[schema(value_type = Option<schemas::Usage>)]
     usage: Option<Usage>,
@@ -141,7 +153,7 @@ struct TurnView {
 }
 
 impl TurnView {
-    fn of(trigger: ScribeTrigger, scribe_enabled: bool) -> Self {
+    fn of(trigger: ScribeTrigger, replaced_by: Option<MessageId>, scribe_enabled: bool) -> Self {
         let state = match trigger.state {
             TriggerState::Pending if !scribe_enabled => StateView::Paused,
             TriggerState::Pending => StateView::Pending,
@@ -157,6 +169,8 @@ impl TurnView {
             attempts: trigger.attempts,
             reason: trigger.reason,
             late: trigger.late,
+            replaces: trigger.replaces,
+            replaced_by,
             usage: trigger.usage,
             times: trigger.times,
         }
@@ -186,10 +200,17 @@ async fn list(
         .ok_or_else(ApiError::no_scribe)?;
     let turns = state.conversations.turns(&key).await?;
     let enabled = view.session.scribe_enabled;
+    // By sequence, so the last one that replaces a turn stays.
+    let replaced: HashMap<MessageId, MessageId> = turns
+        .iter()
+        .filter_map(|turn| Some((turn.replaces.clone()?, turn.message_id.clone())))
+        .collect();
+    let view = |turn: ScribeTrigger| {
+        let by = replaced.get(&turn.message_id).or(turn.replaced_by.as_ref());
+        let by = by.cloned();
+        TurnView::of(turn, by, enabled)
+    };
     Ok(Json(TurnList {
-        turns: turns
-            .into_iter()
-            .map(|turn| TurnView::of(turn, enabled))
-            .collect(),
+        turns: turns.into_iter().map(view).collect(),
     }))
 }

@@ -69,6 +69,13 @@ impl Record {
         }
     }
 
+    /// Whether its id is among those that are remembered: woven, or never to be woven.
+    #[must_use]
+    pub fn has(&self, conversation: &ConversationId, message: &MessageId) -> bool {
+        let applied = self.conversations.get(conversation);
+        applied.is_some_and(|applied| applied.ids.iter().any(|(id, _)| id == message))
+    }
+
     /// Whether a turn that is in the document came after one that was recorded later, as far as the record remembers.
     /// Redis is told so, and may forget it; the record does not.
     #[must_use]
@@ -116,7 +123,26 @@ impl Record {
         self.conversations.keys()
     }
 
-    /// How many turns of a conversation are in the document.
+    /// Adds a turn that is being woven instead of another one, which is never woven from now on. Where that one is not
+    /// there yet it goes in before the new one and under its sequence, which may be all that is known: so order and
+    /// floor are as if the new one were alone. Answers whether it was not there.
+    pub fn replace(
+        &mut self,
+        conversation: &ConversationId,
+        replaced: &MessageId,
+        message: MessageId,
+        seq: Seq,
+    ) -> bool {
+        let is_new = !self.has(conversation, replaced);
+        if is_new {
+            self.dismiss(conversation, replaced.clone(), seq);
+        }
+        self.add(conversation, message, seq);
+        is_new
+    }
+
+    /// How many turns of a conversation were woven into the document. One that was replaced is counted, as its
+    /// replacement is, if it was woven before.
     #[must_use]
     pub fn turns(&self, conversation: &ConversationId) -> u64 {
         self.conversations
@@ -180,6 +206,28 @@ mod tests {
         assert!(record.came_late(&id("c"), &id("m1")));
         assert!(!record.came_late(&id("c"), &id("m3")));
         assert!(!record.came_late(&id("c"), &id("m9")));
+    }
+
+    #[test]
+    fn a_replaced_turn_is_never_new_again() {
+        let mut record = Record::default();
+        record.add(&id("c"), id("m1"), Seq(10));
+        assert!(
+            !record.replace(&id("c"), &id("m1"), id("m2"), Seq(20)),
+            "m1 was woven"
+        );
+        assert!(
+            record.replace(&id("c"), &id("m3"), id("m4"), Seq(40)),
+            "m3 was not"
+        );
+        assert_eq!(record.turns(&id("c")), 3);
+        // Whatever its own sequence is, when its event comes.
+        check(&record, "m3", 30, Standing::Applied);
+        check(&record, "m3", 50, Standing::Applied);
+        for message in ["m2", "m3", "m4"] {
+            assert!(!record.came_late(&id("c"), &id(message)), "{message}");
+        }
+        check(&record, "m5", 50, Standing::New { late: false });
     }
 
     #[test]

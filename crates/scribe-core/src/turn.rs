@@ -51,6 +51,8 @@ pub struct Turn {
     pub assistant_response: String,
     /// When it was said: ISO 8601, as the caller gave it.
     pub timestamp: String,
+    /// The turn that it is said instead of: regenerated, or edited. That one is taken back before this one is woven.
+    pub replaces: Option<MessageId>,
 }
 
 impl fmt::Debug for Turn {
@@ -83,6 +85,12 @@ impl Turn {
     #[must_use]
     pub fn name(&self) -> String {
         format!("{}/{}", self.conversation.conversation, self.message_id)
+    }
+
+    /// The turn that it is said instead of. None replaces itself, whoever says so.
+    #[must_use]
+    pub fn replaced(&self) -> Option<&MessageId> {
+        self.replaces.as_ref().filter(|id| **id != self.message_id)
     }
 
     /// All that was said in it, in order.
@@ -145,6 +153,12 @@ pub struct ScribeTrigger {
     pub assistant_response: String,
     /// When it was said, ISO 8601.
     pub timestamp: String,
+    /// The turn that it replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<MessageId>,
+    /// The later turn that replaces it, as far as Redis knows. While that one waits, this one is not taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<MessageId>,
     /// Whether it is in the document. Says the same as `state`, in the spec's word.
     pub processed: bool,
     /// Its place in the conversation.
@@ -225,6 +239,8 @@ impl ScribeTrigger {
             user_message: turn.user_message.clone(),
             assistant_response: turn.assistant_response.clone(),
             timestamp: turn.timestamp.clone(),
+            replaces: turn.replaces.clone(),
+            replaced_by: None,
             processed: false,
             seq: turn.seq,
             state: TriggerState::Pending,
@@ -252,6 +268,7 @@ impl ScribeTrigger {
             user_message: self.user_message.clone(),
             assistant_response: self.assistant_response.clone(),
             timestamp: self.timestamp.clone(),
+            replaces: self.replaces.clone(),
         }
     }
 }
@@ -292,6 +309,7 @@ mod tests {
             user_message: "u".into(),
             assistant_response: "a".into(),
             timestamp: "2026-11-22T15:40:00.000Z".into(),
+            replaces: None,
         };
         let json = serde_json::to_value(ScribeTrigger::pending(&turn)).unwrap();
         for field in [
@@ -306,7 +324,9 @@ mod tests {
         }
         assert_eq!(json["seq"], 1_763_826_000_123_456_u64);
         assert_eq!(json["state"], "pending");
-        assert!(json.get("earlier").is_none(), "{json}");
+        for field in ["earlier", "replaces", "replacedBy"] {
+            assert!(json.get(field).is_none(), "{json}");
+        }
     }
 
     #[test]
@@ -320,14 +340,22 @@ mod tests {
             user_message: "u".into(),
             assistant_response: "a".into(),
             timestamp: String::new(),
+            replaces: Some("m0".parse().unwrap()),
         };
         let json = serde_json::to_value(ScribeTrigger::pending(&turn)).unwrap();
         assert_eq!(
             json["earlier"],
             serde_json::json!([{ "role": "user", "content": "before" }])
         );
+        assert_eq!(json["replaces"], "m0");
         let read: ScribeTrigger = serde_json::from_value(json).unwrap();
         assert_eq!(read.turn(&key), turn);
+        assert_eq!(turn.replaced(), turn.replaces.as_ref());
+        let itself = Turn {
+            replaces: Some(turn.message_id.clone()),
+            ..turn.clone()
+        };
+        assert_eq!(itself.replaced(), None);
         assert_eq!(turn.texts().collect::<Vec<_>>(), ["before", "u", "a"]);
     }
 
@@ -341,6 +369,7 @@ mod tests {
             user_message: "a secret".into(),
             assistant_response: "another secret".into(),
             timestamp: String::new(),
+            replaces: None,
         };
         assert!(!format!("{turn:?} {:?}", ScribeTrigger::pending(&turn)).contains("secret"));
     }

@@ -173,6 +173,7 @@ fn turn(turn: &Value) -> Turn {
         message_id: "m1".parse().unwrap(),
         seq: Seq(1),
         earlier: vec![],
+        replaces: None,
         user_message: turn["user"].as_str().unwrap().to_owned(),
         assistant_response: turn["assistant"].as_str().unwrap().to_owned(),
         timestamp: String::new(),

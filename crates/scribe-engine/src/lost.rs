@@ -34,6 +34,7 @@ pub(crate) fn stub(key: &ConversationKey, seq: Seq, message_id: &MessageId) -> S
         message_id: message_id.clone(),
         seq,
         earlier: vec![],
+        replaces: None,
         user_message: String::new(),
         assistant_response: String::new(),
         timestamp: String::new(),

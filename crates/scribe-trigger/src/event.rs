@@ -43,6 +43,9 @@ pub struct TurnEvent {
     pub assistant_response: String,
     /// When it was said, ISO 8601.
     pub timestamp: String,
+    /// The turn that it replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<MessageId>,
     /// How many invocations handed on to each other before this one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub handed_on: u32,
@@ -94,6 +97,7 @@ impl TurnEvent {
             user_message: turn.user_message.clone(),
             assistant_response: turn.assistant_response.clone(),
             timestamp: turn.timestamp.clone(),
+            replaces: turn.replaces.clone(),
             handed_on: 0,
         }
     }
@@ -148,6 +152,7 @@ impl TurnEvent {
             user_message: self.user_message.clone(),
             assistant_response: self.assistant_response.clone(),
             timestamp: self.timestamp.clone(),
+            replaces: self.replaces.clone(),
         }
     }
 
@@ -193,6 +198,7 @@ mod tests {
             !again.contains("handedOn") && !again.contains("textAssetId") && !again.contains("earlier"),
             "{again}"
         );
+        assert!(!again.contains("replaces"), "{again}");
         assert_eq!(TurnEvent::parse(&again).unwrap(), event);
     }
 
@@ -208,6 +214,20 @@ mod tests {
         assert_eq!(large.too_large(), None);
         large.earlier[0].content = "\u{1}".repeat(200_000);
         assert!(large.too_large().is_some());
+    }
+
+    #[test]
+    fn what_it_replaces_goes_along_and_what_is_not_known_is_left_out() {
+        // A function that does not know a field yet reads the event all the same, so the version stays what it is.
+        let newer = SAMPLE.replace(
+            "\"userMessage\"",
+            r#""replaces":"m0","notKnownYet":{"x":1},"userMessage""#,
+        );
+        let event = TurnEvent::parse(&newer).unwrap();
+        assert_eq!(event.replaces, Some("m0".parse().unwrap()));
+        assert_eq!(event.turn().replaces, event.replaces);
+        assert_eq!(TurnEvent::new(&event.turn(), None), event);
+        assert_eq!(event.trigger().turn(&event.key()), event.turn());
     }
 
     #[test]

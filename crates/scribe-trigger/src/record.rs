@@ -37,6 +37,8 @@ pub struct TurnRequest {
     pub assistant_response: String,
     /// When it was said, ISO 8601.
     pub timestamp: String,
+    /// The turn that it is said instead of.
+    pub replaces: Option<MessageId>,
 }
 
 impl TurnRequest {
@@ -56,6 +58,7 @@ impl TurnRequest {
             user_message,
             assistant_response,
             timestamp: iso(Timestamp::now()),
+            replaces: None,
         }
     }
 
@@ -65,17 +68,32 @@ impl TurnRequest {
         Self { earlier, ..self }
     }
 
+    /// The same, said instead of another turn of the conversation: a regenerated answer, or an edited message. That turn
+    /// is taken back before this one is woven, as far as nobody built on it, and is never woven if it was not yet.
+    #[must_use]
+    pub fn replacing(self, message_id: MessageId) -> Self {
+        Self {
+            replaces: Some(message_id),
+            ..self
+        }
+    }
+
     /// Whether it would be taken. [`Recorder::record`] checks the same; this is for callers that record several and
     /// want all of them or none.
     ///
     /// # Errors
-    /// [`RecordError::Texts`] or [`RecordError::Encoded`].
+    /// [`RecordError::Texts`], [`RecordError::Encoded`] or [`RecordError::ReplacesItself`].
     pub fn check(&self) -> Result<(), RecordError> {
         self.clone().checked().map(drop)
     }
 
     fn checked(self) -> Result<Turn, RecordError> {
         Turn::check_texts(&self.earlier, &self.user_message, &self.assistant_response)?;
+        if self.replaces.as_ref() == Some(&self.message_id) {
+            return Err(RecordError::ReplacesItself {
+                message_id: self.message_id,
+            });
+        }
         let turn = Turn {
             conversation: self.conversation,
             message_id: self.message_id,
@@ -84,6 +102,7 @@ impl TurnRequest {
             user_message: self.user_message,
             assistant_response: self.assistant_response,
             timestamp: self.timestamp,
+            replaces: self.replaces,
         };
         match TurnEvent::new(&turn, None).too_large() {
             Some(bytes) => Err(RecordError::Encoded { bytes }),
@@ -143,8 +162,14 @@ pub enum RecordError {
         /// How large it is, in bytes.
         bytes: usize,
     },
-    /// The id stands for another turn already.
-    #[error("messageId {message_id} was recorded before with other texts")]
+    /// A turn can't be said instead of itself.
+    #[error("turn {message_id} can't replace itself")]
+    ReplacesItself {
+        /// The id.
+        message_id: MessageId,
+    },
+    /// The id stands for another turn already: with other texts, or instead of another one.
+    #[error("messageId {message_id} was recorded before with other texts, or to replace another turn")]
     OtherText {
         /// The id.
         message_id: MessageId,

@@ -142,6 +142,7 @@ fn turn() -> Turn {
         message_id: "m1".parse().unwrap(),
         seq: Seq(1),
         earlier: vec![],
+        replaces: None,
         user_message: "Jester and 12 guards; key: value".into(),
         assistant_response: String::new(),
         timestamp: String::new(),

@@ -113,6 +113,7 @@ mod tests {
             message_id: "m".parse().unwrap(),
             seq: Seq(1),
             earlier: Vec::new(),
+            replaces: None,
             user_message: user.into(),
             assistant_response: String::new(),
             timestamp: String::new(),

@@ -30,6 +30,7 @@ pub(crate) fn turn(said: &str) -> Turn {
         message_id: "m1".parse().unwrap(),
         seq: Seq(1),
         earlier: Vec::new(),
+        replaces: None,
         user_message: said.to_owned(),
         assistant_response: String::new(),
         timestamp: String::new(),

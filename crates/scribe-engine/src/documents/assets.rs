@@ -28,9 +28,20 @@ pub enum Author {
         usage: Usage,
         /// Which model answered.
         model: String,
+        /// The turn that it replaced.
+        replaces: Option<Replacing>,
     },
     /// A person.
     Person(UserId),
+}
+
+/// What a turn took back of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacing {
+    /// The turn that it replaced, as `conversationId/messageId`.
+    pub turn: String,
+    /// What became of that turn's blocks, in counts.
+    pub taken_back: String,
 }
 
 impl Author {
@@ -43,6 +54,7 @@ impl Author {
                 edits,
                 usage,
                 model,
+                replaces,
             } => {
                 let turn = format!("{}/{message_id}", conversation.conversation);
                 let mut metadata = HashMap::from([
@@ -51,6 +63,12 @@ impl Author {
                     // All metadata of an object may have two kilobytes.
                     entry("edits", edits.chars().take(900).collect()),
                 ]);
+                if let Some(replacing) = replaces {
+                    metadata.extend([
+                        entry("replaces", replacing.turn.clone()),
+                        entry("taken-back", replacing.taken_back.clone()),
+                    ]);
+                }
                 if !usage.is_nothing() {
                     metadata.extend([
                         entry("model", header_value(model)),

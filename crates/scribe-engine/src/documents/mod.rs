@@ -16,6 +16,7 @@ mod bases;
 mod conversation_objects;
 mod shelf;
 mod turn_objects;
+mod turn_versions;
 mod versions;
 
 use aws_config::BehaviorVersion;
@@ -30,11 +31,12 @@ use std::time::Duration;
 
 use crate::config::DocumentsConfig;
 
-pub use assets::{Author, Fetched, StoredAsset};
+pub use assets::{Author, Fetched, Replacing, StoredAsset};
 pub use bases::Base;
 pub use conversation_objects::Conversation;
 pub use shelf::ShelvedAsset;
 pub use turn_objects::{Owed, WaitingState, WaitingTurn};
+pub use turn_versions::TurnVersions;
 pub use versions::{Maker, StoredVersion, Version, VersionContent, VersionPage};
 
 /// An S3 operation failed.

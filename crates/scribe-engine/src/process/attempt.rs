@@ -18,6 +18,7 @@ use super::commit::Committed;
 use super::failure::AttemptError;
 use super::lease::Lease;
 use super::live::Live;
+use super::replacing::Base;
 use super::settle::Own;
 use super::spent::Spent;
 use super::{Engine, Outcome, TurnFailure};
@@ -137,6 +138,10 @@ impl Engine {
         match result {
             Ok(committed) => {
                 own.saw(event, &claimant.trigger.message_id);
+                if let Some(replaced) = &committed.replaced_unwoven {
+                    own.saw(event, replaced);
+                    self.settle_replaced(&claimant.key, replaced).await;
+                }
                 Ok(self.complete(&claimant, committed).await)
             }
             Err(error) => {
@@ -162,14 +167,17 @@ impl Engine {
             Standing::New { .. } => {}
         }
 
-        let document = Document::read(&stored.asset.content, &state.blocks);
+        let read = Document::read(&stored.asset.content, &state.blocks);
+        let replaced = self.replaced(claimant, &turn, &state, None).await?;
+        let base = Base::new(read, replaced);
+        let document = &base.seen;
         let input = PromptInput {
             title: &stored.asset.title,
             style: style_with(stored.asset.metadata.style, state.style_evidence, &turn).0,
             instructions: stored.asset.metadata.instructions.as_deref(),
             universe: &self.config.universe,
             mode: self.config.mode,
-            document: &document,
+            document,
             turn: &turn,
             budget: PromptBudget {
                 output_tokens: self.config.narrator.max_output_tokens,
@@ -192,7 +200,7 @@ impl Engine {
         let text = answered?.text;
         let answer = match mode {
             Mode::Edits => Answer::parse(&text),
-            Mode::Rewrite => Answer::of_rewrite(&text, &document),
+            Mode::Rewrite => Answer::of_rewrite(&text, document),
         };
         let answer = answer.map_err(|error| AttemptError::Counted {
             reason: format!("the model's answer can't be used: {error}"),
@@ -207,11 +215,11 @@ impl Engine {
                     until,
                     spent: &claimant.spent,
                 };
-                self.mend(answer, &document, &turn, again).await
+                self.mend(answer, document, &turn, again).await
             }
             Mode::Rewrite => Answered::rewritten(answer),
         };
-        self.commit(claimant, stored, state, &document, answered).await
+        self.commit(claimant, stored, state, base, answered).await
     }
 
     /// The asset: the one that the process holds or Redis caches, else S3's. After a failed attempt S3's in any case:

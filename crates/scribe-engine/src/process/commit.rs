@@ -7,13 +7,14 @@ use scribe_core::blocks::Document;
 use scribe_core::edits::{EditOutcome, Fate, Resort, Tally, Weaving, Woven};
 use scribe_core::style::style_with;
 use scribe_core::turn::Turn;
-use scribe_core::{AssetId, ConversationKey, MediaAsset, Record, ScribeState, Standing};
+use scribe_core::{AssetId, ConversationKey, MediaAsset, MessageId, Record, ScribeState, Standing};
 use scribe_trigger::record::iso;
 
 use super::Engine;
 use super::answering::Answered;
 use super::attempt::Claimant;
 use super::failure::AttemptError;
+use super::replacing::Base;
 use crate::documents::{Author, Fetched, StoredAsset, Written};
 
 /// How often the same edits are put onto a newer text before the attempt is given up.
@@ -30,6 +31,8 @@ pub(super) struct Committed {
     pub(super) late: bool,
     /// Whether this attempt asked the model.
     pub(super) asked_model: bool,
+    /// The turn that this one replaced before it was ever woven.
+    pub(super) replaced_unwoven: Option<MessageId>,
 }
 
 impl Committed {
@@ -42,6 +45,7 @@ impl Committed {
             turns: record.turns(conversation),
             late: record.came_late(conversation, &turn.message_id),
             asked_model,
+            replaced_unwoven: None,
         }
     }
 }
@@ -54,7 +58,7 @@ impl Engine {
         claimant: &Claimant<'_>,
         mut stored: Arc<StoredAsset>,
         mut state: ScribeState,
-        seen: &Document,
+        mut base: Base,
         mut answered: Answered,
     ) -> Result<Committed, AttemptError> {
         let key = &claimant.key;
@@ -66,7 +70,7 @@ impl Engine {
         for _ in 0..CONFLICTS {
             let woven = match answered.woven.take() {
                 Some(woven) => woven,
-                None => woven(&stored.asset, &state, seen, &answered, &turn)?,
+                None => woven(&base.newer(&stored.asset, &state), &base.seen, &answered, &turn)?,
             };
             let mut outcomes = woven.outcomes;
             outcomes.extend_from_slice(&answered.taken_back);
@@ -78,8 +82,10 @@ impl Engine {
                 edits: tally.to_string(),
                 usage: claimant.usage(),
                 model: model.clone(),
+                replaces: base.replacing(),
             };
-            let mut asset = woven_asset(&stored.asset, &state, &woven.document, &outcomes, &turn);
+            let (mut asset, replaced_unwoven) =
+                woven_asset(&stored.asset, &state, &woven.document, &outcomes, &turn, &base);
             // Onto the cost of the version that is replaced, whichever it is: a conflict does not count it twice.
             if let Some(state) = &mut asset.scribe {
                 state.cost.add(claimant.usage());
@@ -91,11 +97,16 @@ impl Engine {
             match written {
                 Written::Done { etag } => {
                     tell(&outcomes, &turn);
+                    base.tell(&turn);
                     let stored = Arc::new(StoredAsset { asset, json, etag });
                     self.hold(&key.tenant, Arc::clone(&stored));
                     let none = Record::default();
                     let record = stored.asset.scribe.as_ref().map_or(&none, |state| &state.record);
-                    return Ok(Committed::read(Arc::clone(&stored), record, &turn, true));
+                    let committed = Committed::read(Arc::clone(&stored), record, &turn, true);
+                    return Ok(Committed {
+                        replaced_unwoven,
+                        ..committed
+                    });
                 }
                 Written::Gone => return Err(self.deleted(key, &asset.id).await?),
                 Written::Conflict => {}
@@ -119,6 +130,8 @@ impl Engine {
                 Standing::Unknowable => return Err(AttemptError::unknowable()),
                 Standing::New { .. } => {}
             }
+            // It may have been woven meanwhile, by an invocation that had lost its lease.
+            base.replaced = self.replaced(claimant, &turn, &state, base.replaced).await?;
         }
         Err(AttemptError::Counted {
             reason: format!("others wrote the document {CONFLICTS} times in between"),
@@ -140,20 +153,13 @@ impl Engine {
 
 /// The answer, woven into the present text.
 fn woven(
-    asset: &MediaAsset,
-    state: &ScribeState,
+    document: &Document,
     seen: &Document,
     answered: &Answered,
     turn: &Turn,
 ) -> Result<Woven, AttemptError> {
-    // A program that saved the text and left the manifest alone changed the text that the model saw.
-    let document = if state.blocks == seen.manifest() {
-        Document::read_after(&asset.content, seen)
-    } else {
-        Document::read(&asset.content, &state.blocks)
-    };
     let weaving = Weaving {
-        document: &document,
+        document,
         seen,
         turn,
         bounds: &answered.bounds,
@@ -166,20 +172,20 @@ fn woven(
         })
 }
 
-/// The asset with a woven text, the turn in its record, and what became of the turn's edits.
+/// The asset with a woven text, the turn in its record, and what became of the turn's edits; and the turn that it
+/// replaced, if that was not in the record.
 fn woven_asset(
     asset: &MediaAsset,
     state: &ScribeState,
     document: &Document,
     outcomes: &[EditOutcome],
     turn: &Turn,
-) -> MediaAsset {
+    base: &Base,
+) -> (MediaAsset, Option<MessageId>) {
     let mut state = state.clone();
     state.schema = scribe_core::SCRIBE_SCHEMA;
     state.blocks = document.manifest();
-    state
-        .record
-        .add(&turn.conversation.conversation, turn.message_id.clone(), turn.seq);
+    let replaced_unwoven = base.record(&mut state, turn);
     let (style, evidence) = style_with(asset.metadata.style, state.style_evidence, turn);
     state.style_evidence = evidence;
     state.outcomes.add(outcomes);
@@ -197,7 +203,7 @@ fn woven_asset(
     asset.metadata.last_message_id = Some(turn.message_id.to_string());
     asset.metadata.scribe_version = Some("realtime".into());
     asset.scribe = Some(state);
-    asset
+    (asset, replaced_unwoven)
 }
 
 /// What became of each edit that was committed, for whoever counts.

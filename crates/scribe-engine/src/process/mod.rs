@@ -11,6 +11,7 @@ mod ending;
 mod failure;
 mod lease;
 mod live;
+mod replacing;
 mod revive;
 mod settle;
 mod spent;

@@ -30,6 +30,7 @@ fn turn(number: usize, user: String, assistant: String) -> Turn {
         message_id: format!("m{number}").parse().unwrap(),
         seq: Seq(number as u64 + 1),
         earlier: vec![],
+        replaces: None,
         user_message: user,
         assistant_response: assistant,
         timestamp: String::new(),

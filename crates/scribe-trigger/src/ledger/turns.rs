@@ -453,10 +453,16 @@ impl Ledger {
         let written = lease
             .filter(|holder| holder != "pause")
             .and_then(|_| oldest.into_iter().next());
-        match written.and_then(|id| id.parse().ok()) {
-            Some(message_id) => self.trigger(key, &message_id).await,
-            None => Ok(None),
+        let Some(message_id) = written.and_then(|id| id.parse().ok()) else {
+            return Ok(None);
+        };
+        let oldest = self.trigger(key, &message_id).await?;
+        if oldest.as_ref().is_none_or(|turn| turn.replaced_by.is_none()) {
+            return Ok(oldest);
         }
+        // It may have been passed over.
+        let mut turns = self.triggers(key).await?.into_iter();
+        Ok(turns.find(|turn| turn.state == TriggerState::Processing))
     }
 
     fn lease_ms(&self) -> u64 {

@@ -247,6 +247,7 @@ fn scribes(number: u64, text: &str) -> BlockEntry {
         hash: hash(text),
         author: Author::Scribe,
         turns: Vec::new(),
+        person: None,
         locked: false,
     }
 }

@@ -17,6 +17,7 @@ fn turn(user: &str, assistant: &str) -> Turn {
         message_id: "m1".parse().unwrap(),
         seq: Seq(1),
         earlier: vec![],
+        replaces: None,
         user_message: user.into(),
         assistant_response: assistant.into(),
         timestamp: "2026-11-22T15:40:00.000Z".into(),

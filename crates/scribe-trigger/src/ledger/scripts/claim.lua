@@ -1,4 +1,4 @@
--- claim: brings the event's own turn along, queues it if it is in no queue, then takes the oldest waiting turn and counts the attempt.
+-- claim: brings the event's own turn along, queues it if it is in no queue, then takes the oldest waiting turn and counts the attempt. A turn that a later waiting one replaces is passed over.
 -- KEYS  1 active  2 trigger  3 queue  4 lease
 -- ARGV  1 own trigger (JSON, with seq)  2 lease token  3 lease (ms)  4 ETag the process holds, or ''
 --       5 trigger TTL (s)  6 session TTL (s)
@@ -34,12 +34,11 @@ if holder then
   return { 'busy', known.state, redis.call('PTTL', KEYS[4]), holder == 'pause' and 'pause' or 'lease' }
 end
 
-local id, seq = oldest(KEYS[3])
+local id, seq, trigger = first_to_take(KEYS[2], KEYS[3])
 if not id then return { 'nothing', known.state } end
 redis.call('SET', KEYS[4], ARGV[2], 'PX', ARGV[3])
 
 local text = ''
-local trigger = read_trigger(KEYS[2], id)
 if trigger and not trigger.textLost then
   trigger.attempts = trigger.attempts + 1
   trigger.state = 'processing'

@@ -3,8 +3,8 @@
 -- ARGV  1 trigger (JSON, seq 0)  2 trigger TTL (s)  3 session TTL (s)
 -- Returns {outcome, seq, state, textAssetId}; unknown ones are ''. Outcomes:
 --   recorded    stored under a new sequence
---   same        the same id and texts were stored before; nothing is changed
---   other_text  the id stands for other texts; nothing is changed
+--   same        the same id and texts, replacing the same turn, were stored before; nothing is changed
+--   other_text  the id stands for other texts, or replaces another turn; nothing is changed
 --   off         the session is switched off; nothing is stored
 --   none        the conversation has no scribe; nothing is stored
 local incoming = cjson.decode(ARGV[1])

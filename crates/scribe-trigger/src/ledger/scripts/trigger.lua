@@ -90,10 +90,20 @@ local function oldest(queue)
   return first[1], tonumber(first[2])
 end
 
+-- Tells an older turn which later one replaces it.
+local function tell_replaced(triggers, trigger, ttl)
+  local replaced = trigger.replaces and read_trigger(triggers, trigger.replaces)
+  if replaced and replaced.seq < trigger.seq then
+    replaced.replacedBy = trigger.messageId
+    write_trigger(triggers, replaced, ttl)
+  end
+end
+
 local function enqueue(triggers, queue, trigger, ttl)
   local text = write_trigger(triggers, trigger, ttl)
   redis.call('ZADD', queue, digits(trigger.seq), trigger.messageId)
   redis.call('EXPIRE', queue, ttl)
+  tell_replaced(triggers, trigger, ttl)
   return text
 end
 
@@ -101,7 +111,28 @@ local function waits(trigger)
   return trigger.state == 'pending' or trigger.state == 'processing'
 end
 
--- Whether two triggers say the same.
+-- Whether a later turn that replaces this one waits too. Its write keeps this one from ever being woven, so this one
+-- is left alone until then; if that turn is parked or forgotten, this one is woven after all.
+local function yields(triggers, queue, trigger)
+  local by = trigger and trigger.replacedBy and read_trigger(triggers, trigger.replacedBy)
+  if not by or not waits(by) or by.textLost or by.seq <= trigger.seq then return false end
+  return by.replaces == trigger.messageId and redis.call('ZSCORE', queue, by.messageId) and true or false
+end
+
+-- The turn that is to be taken: its id and sequence, and its trigger decoded and as text, where Redis has it; or nil.
+-- It is the oldest that yields to no later one. The last of the queue yields to none.
+local function first_to_take(triggers, queue)
+  local at = 0
+  while true do
+    local found = redis.call('ZRANGE', queue, at, at, 'WITHSCORES')
+    if #found == 0 then return nil end
+    local trigger, text = read_trigger(triggers, found[1])
+    if not yields(triggers, queue, trigger) then return found[1], tonumber(found[2]), trigger, text end
+    at = at + 1
+  end
+end
+
+-- Whether two triggers say the same, and instead of the same turn.
 local function same_texts(one, other)
   local before, others = one.earlier or {}, other.earlier or {}
   if #before ~= #others then return false end
@@ -109,6 +140,7 @@ local function same_texts(one, other)
     if message.role ~= others[at].role or message.content ~= others[at].content then return false end
   end
   return one.userMessage == other.userMessage and one.assistantResponse == other.assistantResponse
+    and one.replaces == other.replaces
 end
 
 -- A turn whose text Redis had lost, parked without it: now the text has come, so it waits like any other, in its old
@@ -117,6 +149,7 @@ local function found_again(triggers, queue, lost, given, ttl)
   given.seq = lost.seq
   given.waiting = true
   given.late = lost.late
+  given.replacedBy = lost.replacedBy
   given.times = { recorded = lost.times and lost.times.recorded or now_ms() }
   enqueue(triggers, queue, given, ttl)
   return given
@@ -133,6 +166,6 @@ end
 local function next_waiting(active, triggers, queue)
   local session = read_session(active)
   if session and not session.scribeEnabled then return '' end
-  local id = oldest(queue)
-  return id and redis.call('HGET', triggers, id) or ''
+  local _, _, _, text = first_to_take(triggers, queue)
+  return text or ''
 end
