@@ -39,6 +39,7 @@ pub(crate) struct RecordRequest {
     timestamp: Option<String>,
     /// The turn that it is said instead of: a regenerated answer, or an edited message.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::Id>)]
     replaces: Option<String>,
 }
 
@@ -142,8 +143,10 @@ struct TurnView {
     reason: Option<String>,
     late: bool,
     /// The turn that it was said instead of.
+    #[schema(value_type = Option<schemas::Id>)]
     replaces: Option<MessageId>,
     /// The turn that was said instead of it. What it had written is taken back as far as nobody built on it.
+    #[schema(value_type = Option<schemas::Id>)]
     replaced_by: Option<MessageId>,
     /// What it has cost so far, where that is known.
     #[schema(value_type = Option<schemas::Usage>)]

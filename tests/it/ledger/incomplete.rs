@@ -11,9 +11,10 @@ use crate::world::{id, key};
 
 impl Bench {
     async fn breaks_off(&self, key: &ConversationKey, message: &str, reason: &str) -> Noted {
+        let message = id(message);
         let noted = self
             .ledger
-            .note_incomplete(key, &id(message), "2026-11-22T15:40:00.000Z", reason);
+            .note_incomplete(key, &message, "2026-11-22T15:40:00.000Z", reason);
         noted.await.unwrap()
     }
 

@@ -9,6 +9,7 @@ mod redis_server;
 mod redis_tap;
 mod tap;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -198,7 +199,11 @@ impl World {
     }
 
     pub(crate) fn api(&self) -> axum::Router {
-        self.api_with(&ApiConfig::default())
+        // Tests ask as fast as they can.
+        let mut config = ApiConfig::default();
+        config.limits.rate_per_second = NonZeroU32::MIN.saturating_add(99_999);
+        config.limits.rate_burst = config.limits.rate_per_second;
+        self.api_with(&config)
     }
 
     pub(crate) fn api_with(&self, config: &ApiConfig) -> axum::Router {

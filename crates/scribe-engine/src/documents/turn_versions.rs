@@ -68,8 +68,8 @@ impl Documents {
                 continue;
             }
             let (Some(before), Some(after)) = (
-                self.version(&key, older).await?,
-                self.version(&key, version).await?,
+                self.asset_of(&key, older).await?,
+                self.asset_of(&key, version).await?,
             ) else {
                 break;
             };
@@ -110,7 +110,7 @@ impl Documents {
     }
 
     /// A version; none where it is gone, or nothing that this version of ours reads.
-    async fn version(
+    async fn asset_of(
         &self,
         key: &str,
         version: &ObjectVersion,

@@ -39,6 +39,7 @@ impl Ledger {
             message_id: message_id.clone(),
             seq: Seq(0),
             earlier: Vec::new(),
+            replaces: None,
             user_message: String::new(),
             assistant_response: String::new(),
             timestamp: timestamp.to_owned(),
