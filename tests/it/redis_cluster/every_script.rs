@@ -185,12 +185,12 @@ async fn ending(ledger: &Ledger, key: &ConversationKey) {
     let other = ledger.end(key, &id("another"), &[], "deleted").await.unwrap();
     assert_eq!(other, Ended::Other);
     let parked: Vec<_> = rest.into_iter().map(|(message_id, _)| message_id).collect();
-    assert_eq!(parked, [id("m2")]);
+    assert_eq!(parked, [id("m3")]);
     assert_eq!(
         ledger.end(key, &asset, &parked, "deleted").await.unwrap(),
         Ended::Ended
     );
-    let ended = ledger.trigger(key, &id("m2")).await.unwrap().unwrap();
+    let ended = ledger.trigger(key, &id("m3")).await.unwrap().unwrap();
     assert_eq!(
         (ended.state, ended.reason.as_deref()),
         (TriggerState::Failed, Some("deleted"))
