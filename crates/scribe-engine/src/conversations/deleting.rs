@@ -20,7 +20,7 @@ use crate::documents::{DocumentsError, Fetched, StoredVersion, WaitingState, Wri
 use crate::{DELETED, lost};
 
 /// A document that is deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Deleted {
     /// Whether it was deleted before this request.
     pub already: bool,
@@ -133,14 +133,21 @@ impl Conversations {
         id: &AssetId,
         user: &UserId,
         if_match: Option<&str>,
-    ) -> Result<Erased, DeleteError> {
-        let deleted = self.delete_document(tenant, id, user, if_match).await?;
+    ) -> Result<(Deleted, Erased), DeleteError> {
+        let deleted = match self.delete_document(tenant, id, user, if_match).await {
+            // Only the marks of its deletion are left: a removal broke off at its last step.
+            Err(DeleteError::NoDocument(_)) if self.documents.has_versions(tenant, id).await? => Deleted {
+                already: true,
+                ..Deleted::default()
+            },
+            deleted => deleted?,
+        };
         let mut erased = Erased {
-            kept: deleted.elsewhere,
+            kept: deleted.elsewhere.clone(),
             ..Erased::default()
         };
-        for conversation in deleted.conversations {
-            let key = ConversationKey::new(tenant.clone(), conversation);
+        for conversation in &deleted.conversations {
+            let key = ConversationKey::new(tenant.clone(), conversation.clone());
             let documents = self.documents.documents_of(&key).await?;
             if documents.iter().any(|other| other != id) {
                 erased.kept.push(key.conversation);
@@ -157,7 +164,7 @@ impl Conversations {
         erased.search_entry = self.documents.purge_search_entry(tenant, id).await? > 0;
         erased.versions = self.documents.purge_asset(tenant, id).await?;
         tracing::info!(asset.id = %id, "document {tenant}/{id} was removed for good by {user}");
-        Ok(erased)
+        Ok((deleted, erased))
     }
 
     pub(super) async fn last_version(

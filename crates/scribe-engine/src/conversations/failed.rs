@@ -108,15 +108,23 @@ impl Conversations {
         message_id: &MessageId,
         user: &UserId,
     ) -> Result<(), FailedTurnError> {
-        let conversation = self.conversation(key).await?;
-        let parked = self.failed_turn(key, message_id).await?;
+        let conversation = self.documents.conversation(key).await?;
+        let parked = match self.failed_turn(key, message_id).await {
+            Err(FailedTurnError::Unknown(_)) if conversation.is_none() => {
+                return Err(FailedTurnError::NoScribe);
+            }
+            parked => parked?,
+        };
         if parked.state == WaitingState::Waiting {
             return Err(FailedTurnError::NotFailed {
                 message_id: message_id.clone(),
                 state: TriggerState::Pending,
             });
         }
-        self.never_weave(&conversation, &parked.event, user).await?;
+        // Where the conversation ended with its document, nothing weaves it.
+        if let Some((conversation, _)) = &conversation {
+            self.never_weave(conversation, &parked.event, user).await?;
+        }
         // What Redis caches has not got the turn in its record.
         self.ledger.drop_asset(key).await?;
         self.ledger.dismiss(key, message_id).await?;

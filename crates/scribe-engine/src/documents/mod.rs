@@ -7,6 +7,9 @@
 //! | `tenants/{tenant}/turns/{conversation}/{seq}-{message}.json` | the turn | created once |
 //! | `waiting/{tenant}/{conversation}/{seq}-{message}.json` | a turn that is owed | created once, then `If-Match` |
 //!
+//! Documents and conversations are deleted by a delete marker, on condition of the ETag; their versions stay until they
+//! are removed for good.
+//!
 //! Every write has a condition; the bucket's policy demands it. The traps: 412 is a conflict, 409 means try again,
 //! 404 on `If-Match` means deleted, and a PUT whose answer was lost looks like a conflict when the SDK repeats it.
 //! So after any conflict the caller reads again and looks into the record before it does anything else.

@@ -398,7 +398,7 @@ impl Documents {
     ///
     /// # Errors
     /// [`DocumentsError`] if S3 can't be reached; some may be gone.
-    pub(crate) async fn purge_asset(&self, tenant: &TenantId, id: &AssetId) -> Result<u64, DocumentsError> {
+    pub async fn purge_asset(&self, tenant: &TenantId, id: &AssetId) -> Result<u64, DocumentsError> {
         let key = asset_key(tenant, id);
         self.purge(&key, |name| name == key).await
     }

@@ -198,8 +198,12 @@ impl Engine {
                 self.hand_on(claimant.event, &claimant.session.text_asset_id, next)
                     .await;
             }
-            // Another invocation has the turn now. If it succeeds, it is to remove the copy.
-            Ok(Parked::Refused) => tell_of_copy(&self.ledger, &self.documents, &claimant.turn_event()).await,
+            Ok(Parked::Refused) => {
+                // Another invocation has the turn now. If it succeeds, it is to remove the copy. Or the turn waits no
+                // longer, because the conversation was ended; then the lease is still ours, and nobody's any more.
+                tell_of_copy(&self.ledger, &self.documents, &claimant.turn_event()).await;
+                let _ = self.ledger.abandon(&claimant.key, &claimant.lease.token).await;
+            }
             Err(error) => tracing::warn!(
                 turn.id = %message_id,
                 conversation.id = %claimant.key,
