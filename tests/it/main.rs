@@ -8,6 +8,7 @@ mod world;
 
 mod api;
 mod boundaries;
+mod chat;
 mod cost;
 mod lambda_contract;
 mod ledger;

@@ -5,10 +5,10 @@ use axum::extract::State;
 use http::StatusCode;
 use scribe_core::catch_up::{CatchUp, Earlier, catch_up};
 use scribe_core::style::StyleChoice;
-use scribe_core::turn::ScribeTrigger;
-use scribe_core::{AssetId, ConversationId, ConversationKey};
-use scribe_engine::conversations::{Start, Started};
-use scribe_trigger::TurnRequest;
+use scribe_core::turn::{ScribeTrigger, TriggerState};
+use scribe_core::{AssetId, ConversationId, ConversationKey, IdError};
+use scribe_engine::conversations::{ConversationError, Start, Started};
+use scribe_trigger::{RecordError, TurnRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -140,15 +140,36 @@ async fn start(
     ))
 }
 
+/// Why a scribe was not started, or what was said before it was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Conversation(#[from] ConversationError),
+    #[error(transparent)]
+    Earlier(#[from] RecordError),
+    #[error("a new id can't be used")]
+    Id(#[from] IdError),
+}
+
+impl From<StartError> for ApiError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Conversation(error) => error.into(),
+            StartError::Earlier(error) => error.into(),
+            StartError::Id(error) => Self::field("id", error),
+        }
+    }
+}
+
 /// Records what was said before the start, and tells how many turns it became.
 ///
 /// A document that has other turns already is past its beginning: what was said before them is in it, or was never
 /// meant to be.
-async fn record_earlier(
+pub(crate) async fn record_earlier(
     state: &ApiState,
     started: &Started,
     turns: Vec<TurnRequest>,
-) -> Result<usize, ApiError> {
+) -> Result<usize, StartError> {
     let key = started.session.key();
     if turns.is_empty() {
         return Ok(0);
@@ -156,7 +177,9 @@ async fn record_earlier(
     if !started.created {
         let known = state.conversations.turns(&key).await?;
         let is_ours = |turn: &ScribeTrigger| turns.iter().any(|ours| ours.message_id == turn.message_id);
-        if !known.iter().all(is_ours) || (known.is_empty() && started.session.message_count > 0) {
+        // What never became whole is in no document.
+        let mut whole = known.iter().filter(|turn| turn.state != TriggerState::Incomplete);
+        if !whole.all(is_ours) || (known.is_empty() && started.session.message_count > 0) {
             return Ok(0);
         }
     }
@@ -167,7 +190,7 @@ async fn record_earlier(
     Ok(count)
 }
 
-fn turn_request(key: &ConversationKey, turn: CatchUp) -> TurnRequest {
+pub(crate) fn turn_request(key: &ConversationKey, turn: CatchUp) -> TurnRequest {
     let (tenant, conversation) = (key.tenant.clone(), key.conversation.clone());
     TurnRequest::new(
         tenant,

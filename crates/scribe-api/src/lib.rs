@@ -2,6 +2,7 @@
 
 mod background_doc;
 mod caller;
+mod chat;
 pub mod config;
 mod conversations;
 mod error;
@@ -25,7 +26,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 use scribe_core::turn::MAX_TURN_BYTES;
-use scribe_engine::Conversations;
+use scribe_engine::{Conversations, Upstream};
 use scribe_trigger::Recorder;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -48,6 +49,8 @@ pub struct ApiState {
     pub conversations: Conversations,
     /// Records turns.
     pub recorder: Recorder,
+    /// The chat that is stood in front of.
+    pub chat: Upstream,
     /// The longest that `/healthz` waits for Redis and S3.
     pub health_timeout: Duration,
 }
@@ -61,6 +64,7 @@ fn gated() -> OpenApiRouter<ApiState> {
         .merge(failed_turns::routes())
         .merge(conversations::routes())
         .merge(media_assets::routes())
+        .merge(chat::routes())
         .merge(saves::routes())
         .merge(suggestions::routes())
 }

@@ -30,6 +30,8 @@ pub(crate) const SCRIBE: &str = "scribe";
 pub(crate) const TURNS: &str = "turns";
 /// Documents.
 pub(crate) const MEDIA_ASSETS: &str = "media assets";
+/// Chats that are passed on.
+pub(crate) const CHAT: &str = "chat";
 /// The service itself.
 pub(crate) const SERVICE: &str = "service";
 
@@ -45,6 +47,7 @@ pub(crate) const SERVICE: &str = "service";
         (name = SCRIBE, description = "A conversation's scribe: start, settings, how it stands."),
         (name = TURNS, description = "Turns of a conversation: record, list, replay, dismiss."),
         (name = MEDIA_ASSETS, description = "Documents."),
+        (name = CHAT, description = "Chats that are passed on, and read along."),
         (name = SERVICE, description = "The service itself, open to everybody.")
     )
 )]

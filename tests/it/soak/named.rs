@@ -7,6 +7,7 @@ use http::Request;
 use scribe_api::ApiState;
 use scribe_api::config::ApiConfig;
 use scribe_core::ConversationKey;
+use scribe_engine::{ChatConfig, Upstream};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -224,6 +225,11 @@ async fn status(stage: &Stage, key: &ConversationKey) -> Value {
     let state = ApiState {
         conversations: stage.conversations.clone(),
         recorder: stage.recorder.clone(),
+        chat: Upstream::new(ChatConfig::new(
+            "http://127.0.0.1:1".parse().unwrap(),
+            "none".into(),
+        ))
+        .unwrap(),
         health_timeout: Duration::from_secs(5),
     };
     let api = scribe_api::router(state, &ApiConfig::default());

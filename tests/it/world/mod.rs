@@ -24,7 +24,9 @@ use scribe_core::{ActiveScribeSession, ConversationKey, MediaAsset};
 use scribe_engine::config::{DEFAULT_LIVE_EVERY, DocumentsConfig, EngineConfig, Patience};
 use scribe_engine::conversations::{Start, Started};
 use scribe_engine::documents::{Fetched, StoredAsset};
-use scribe_engine::{Conversations, Documents, Engine, Narrator, NarratorConfig, Outcome, TurnFailure};
+use scribe_engine::{
+    ChatConfig, Conversations, Documents, Engine, Narrator, NarratorConfig, Outcome, TurnFailure, Upstream,
+};
 use scribe_local::s3::EmbeddedS3;
 use scribe_trigger::{
     Dispatcher, Ledger, RecordError, Recorded, Recorder, TriggerConfig, TurnEvent, TurnRequest,
@@ -105,6 +107,8 @@ pub(crate) struct World {
     pub(crate) model: ScriptedModel,
     pub(crate) lambda: ScriptedLambda,
     pub(crate) config: EngineConfig,
+    /// The chat that the API stands in front of: the model, unless a test has one of its own.
+    pub(crate) chat: ChatConfig,
     pub(crate) embedded: EmbeddedS3,
     _folder: tempfile::TempDir,
 }
@@ -153,7 +157,9 @@ impl World {
             live_every: DEFAULT_LIVE_EVERY,
         };
         change(&mut config);
+        let chat = ChatConfig::new(model.url().parse().unwrap(), "scripted".into());
         Self {
+            chat,
             redis,
             gate,
             s3,
@@ -210,6 +216,7 @@ impl World {
         let state = ApiState {
             conversations: self.conversations(),
             recorder: self.recorder(),
+            chat: Upstream::new(self.chat.clone()).unwrap(),
             health_timeout: Duration::from_secs(5),
         };
         scribe_api::router(state, config)

@@ -28,8 +28,8 @@ pub fn turn_id(conversation: &ConversationId, asked: &Asked, named: Option<&str>
 /// Both turns are kept. A turn that takes the place of another would say so instead of having an id of its own: this is
 /// the place for it.
 #[must_use]
-pub fn other_answer_id(id: &MessageId, answer: &str) -> MessageId {
-    let answer = MessageId::hashed("again", &[answer]);
+pub fn other_answer_id(id: &MessageId, user_message: &str, answer: &str) -> MessageId {
+    let answer = MessageId::hashed("again", &[user_message, answer]);
     // Where the id is nearly as long as it may be, there is no room for another's behind it.
     format!("{id}-{answer}")
         .parse()
@@ -77,11 +77,14 @@ mod tests {
     #[test]
     fn another_answer_is_another_turn() {
         let id: MessageId = "aB3".parse().unwrap();
-        let one = other_answer_id(&id, "She.");
-        assert_eq!(one, other_answer_id(&id, "She."));
-        assert_ne!(one, other_answer_id(&id, "He."));
+        let one = other_answer_id(&id, "Who?", "She.");
+        assert_eq!(one, other_answer_id(&id, "Who?", "She."));
+        assert_ne!(one, other_answer_id(&id, "Who?", "He."));
         assert!(one.as_str().starts_with("aB3-again-"));
         let long: MessageId = "x".repeat(MAX_ID_BYTES).parse().unwrap();
-        assert_ne!(other_answer_id(&long, "She."), other_answer_id(&long, "He."));
+        assert_ne!(
+            other_answer_id(&long, "Who?", "She."),
+            other_answer_id(&long, "Who?", "He.")
+        );
     }
 }

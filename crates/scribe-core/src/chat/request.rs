@@ -104,6 +104,16 @@ impl std::fmt::Debug for Asked {
 }
 
 impl Asked {
+    /// Nothing was asked.
+    pub const NOTHING: Self = Self {
+        user_message: String::new(),
+        client_id: None,
+        user_messages: 0,
+        is_last: false,
+        begun: String::new(),
+        before: Vec::new(),
+    };
+
     /// The assistant's part of the turn: what it said before it called tools, and its answer.
     #[must_use]
     pub fn answered(&self, answer: &str) -> String {

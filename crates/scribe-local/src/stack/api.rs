@@ -7,8 +7,10 @@ use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::config::{BehaviorVersion, Region};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use axum::serve::ListenerExt as _;
 use scribe_api::ApiState;
-use scribe_engine::{Conversations, Documents};
+use scribe_engine::narrator::{DEFAULT_BASE_URL, DEFAULT_MODEL};
+use scribe_engine::{ChatConfig, Conversations, Documents, Upstream};
 use scribe_trigger::{Dispatcher, Ledger, Recorder, TriggerConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +47,16 @@ pub(crate) fn state(config: &StackConfig, endpoints: &Endpoints) -> anyhow::Resu
     let ledger = Ledger::connect(&trigger).context("REDIS_URL can't be used")?;
     let dispatcher = Dispatcher::new(lambda_client(endpoints, trigger.invoke_timeout), &trigger);
     let documents = Documents::new(bucket::client(&endpoints.s3), config.bucket.clone());
+    let base_url = endpoints.model.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL);
+    let mut chat = ChatConfig::new(
+        base_url.parse().context("OPENAI_BASE_URL can't be used")?,
+        DEFAULT_MODEL.to_owned(),
+    );
+    let key = endpoints.model.api_key.as_ref();
+    chat.api_key = key.map(|key| key.expose().to_owned().into());
+    let chat = Upstream::new(chat.tuned_by_env()?)?;
     Ok(ApiState {
+        chat,
         conversations: Conversations::new(ledger.clone(), documents, dispatcher.clone()),
         recorder: Recorder::new(ledger, dispatcher, &trigger),
         health_timeout: HEALTH_TIMEOUT,
@@ -72,6 +83,12 @@ impl Api {
     /// Serves the routes on `listener`.
     pub(crate) fn serve(listener: TcpListener, router: axum::Router) -> Self {
         let stop = CancellationToken::new();
+        // Without it a piece of an answer may wait 40 ms for the acknowledgement of the one before.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!("the API could not set nodelay: {error}");
+            }
+        });
         let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         let server = tokio::spawn(async move {
             // It ends only when told to: accept errors are retried inside.

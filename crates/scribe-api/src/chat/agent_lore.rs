@@ -1,0 +1,165 @@
+//! `POST /api/agent-lore`: the chat with the scribe in it.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use scribe_core::chat::{ChatRequest, context};
+use scribe_core::{ConversationId, ConversationKey};
+use scribe_engine::chat::UpstreamError;
+use scribe_engine::conversations::ChatDocument;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::asking::{Asking, CONVERSATION, header};
+use super::following::respond;
+use crate::ApiState;
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::openapi::answers::Unavailable;
+use crate::openapi::{CHAT, schemas};
+
+/// A request to a chat. What else it holds goes on to the chat.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it is described, and read in another way")]
+struct AgentLoreRequest {
+    /// The whole conversation, oldest message first: `{role, content}`, or the AI SDK's `{id, role, parts}`.
+    messages: Vec<Value>,
+    #[schema(nullable = false)]
+    conversation_id: Option<schemas::ConversationId>,
+    /// The same, by the AI SDK's name.
+    #[schema(nullable = false)]
+    id: Option<schemas::ConversationId>,
+}
+
+/// Ask the chat.
+///
+/// The answer streams through as the chat gives it: `OpenAI`'s events, the AI SDK's UI message stream, or plain text.
+/// Where the conversation has a scribe, the chat is shown the document, and the turn is recorded when the answer is
+/// whole. "Start the scribe, call it …" and "stop the scribe" do what they say.
+#[utoipa::path(
+    post, path = "/api/agent-lore", operation_id = "askAgentLore", tag = CHAT,
+    params(
+        ("x-scribe-conversation-id" = Option<schemas::ConversationId>, Header, description = "The conversation, instead of the body's."),
+        ("x-scribe-message-id" = Option<String>, Header, description = "The turn's id; a retry has the same one."),
+        ("x-scribe-title" = Option<String>, Header, description = "Starts a scribe with this title where there is none."),
+    ),
+    request_body = AgentLoreRequest,
+    responses(
+        (status = OK, description = "The chat's answer, as it gives it.", body = String, content_type = "text/event-stream", headers(
+            ("x-scribe-conversation-id" = String, description = "Which conversation it is."),
+            ("x-scribe-message-id" = String, description = "Which turn it is."),
+            ("x-scribe-command" = String, description = "`started` or `stopped`, where a command did so."),
+        )),
+        (status = BAD_GATEWAY, description = "The chat could not be reached.", body = crate::ErrorEnvelope),
+        (status = GATEWAY_TIMEOUT, description = "The chat did not answer in time.", body = crate::ErrorEnvelope),
+        (status = "default", description = "Whatever else the chat answers."),
+        Unavailable,
+    ),
+)]
+pub(crate) async fn ask(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let body = body.map_err(|rejection| unread(&rejection))?;
+    let request = ChatRequest::read(&body)
+        .map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", error.to_string()))?;
+    let conversation: Option<ConversationId> = match header(&headers, &CONVERSATION) {
+        Some(named) => Some(named.parse().map_err(ApiError::id("x-scribe-conversation-id"))?),
+        None => request.conversation().map_err(ApiError::id("conversationId"))?,
+    };
+    let asking = Asking::begin(&state, &caller, conversation, &request, &headers).await;
+    let key = asking.as_ref().and_then(|asking| asking.following.key());
+    let document = match key {
+        Some(key) => document(&state, key).await,
+        None => None,
+    };
+    let shown = document
+        .as_ref()
+        .map(|document| (document.title.as_str(), document.content.as_str()));
+    let news = asking.as_ref().and_then(Asking::news);
+    let config = state.chat.config();
+    let context = context(shown, news, config.context_bytes);
+    let context = context.as_deref();
+    let answer = match &config.chat_url {
+        Some(url) => {
+            let sent = request
+                .for_chat(context)
+                .map_or_else(|| body.clone(), Bytes::from);
+            state.chat.ask_chat(url, sent, &headers).await
+        }
+        None => {
+            let sent = Bytes::from(request.for_openai(&config.model, context));
+            state
+                .chat
+                .ask_openai("chat/completions", Some(sent), &headers)
+                .await
+        }
+    };
+    let (following, carried) = asking.map_or((None, None), |asking| (Some(asking.following), asking.carried));
+    match answer {
+        Ok(answer) => Ok(respond(answer, following, carried.as_ref())),
+        Err(error) => {
+            tracing::warn!("a chat was not answered: {error}");
+            if let Some(following) = following {
+                following.unanswered(error.to_string());
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// The conversation's document, if it comes in time.
+async fn document(state: &ApiState, key: &ConversationKey) -> Option<ChatDocument> {
+    let config = state.chat.config();
+    if config.context_bytes == 0 {
+        return None;
+    }
+    match tokio::time::timeout(config.context_wait, state.conversations.document_of(key)).await {
+        Ok(Ok(document)) => document,
+        Ok(Err(error)) => {
+            tracing::warn!(conversation.id = %key, "the chat of {key} goes on without its document: {error}");
+            None
+        }
+        Err(_) => {
+            tracing::warn!(conversation.id = %key, "the chat of {key} goes on without its document: it did not come in time");
+            None
+        }
+    }
+}
+
+fn unread(rejection: &BytesRejection) -> ApiError {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let message = format!("the body is larger than {} bytes", super::MAX_CHAT_BODY_BYTES);
+        return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
+    }
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "unreadable_body",
+        "the body could not be read",
+    )
+}
+
+/// A status and a word for each way in which a chat fails to answer.
+pub(super) fn status_of(error: UpstreamError) -> (StatusCode, &'static str) {
+    match error {
+        UpstreamError::NotConfigured | UpstreamError::Client => (StatusCode::SERVICE_UNAVAILABLE, "no_chat"),
+        UpstreamError::Unreachable | UpstreamError::BrokenOff => {
+            (StatusCode::BAD_GATEWAY, "chat_unreachable")
+        }
+        UpstreamError::TooSlow(_) | UpstreamError::StoodStill(_) => {
+            (StatusCode::GATEWAY_TIMEOUT, "chat_too_slow")
+        }
+    }
+}
+
+impl From<UpstreamError> for ApiError {
+    fn from(error: UpstreamError) -> Self {
+        let (status, code) = status_of(error);
+        Self::new(status, code, error.to_string())
+    }
+}

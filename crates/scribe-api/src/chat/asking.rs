@@ -1,0 +1,113 @@
+//! A request to a chat, as far as the scribe is concerned: which conversation, which turn, and what is to be done before
+//! it is passed on.
+
+use http::{HeaderMap, HeaderName};
+use scribe_core::chat::{Asked, ChatRequest, Command, Commanded, News, command, default_title, turn_id};
+use scribe_core::{ConversationId, ConversationKey, UserId};
+use tokio::task::JoinHandle;
+
+use super::commands::{self, Carried};
+use super::following::Following;
+use crate::ApiState;
+use crate::caller::Caller;
+
+/// Names the conversation, in requests and answers.
+pub(crate) const CONVERSATION: HeaderName = HeaderName::from_static("x-scribe-conversation-id");
+/// Names the turn, in requests and answers.
+pub(crate) const MESSAGE: HeaderName = HeaderName::from_static("x-scribe-message-id");
+/// Starts a scribe with this title, where the conversation has none.
+pub(crate) const TITLE: HeaderName = HeaderName::from_static("x-scribe-title");
+/// Tells what a command has done.
+pub(crate) const COMMAND: HeaderName = HeaderName::from_static("x-scribe-command");
+
+/// A header's text, in whatever letters.
+pub(crate) fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let text = std::str::from_utf8(headers.get(name)?.as_bytes()).ok()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A turn that begins with this request.
+pub(crate) struct Asking {
+    pub(crate) following: Following,
+    pub(crate) carried: Option<Carried>,
+}
+
+impl Asking {
+    /// What becomes of a request: none where it names no conversation, or nobody asks anything.
+    ///
+    /// A command is carried out, within a bounded time. A scribe that is to be started by itself is started beside the
+    /// chat, which does not wait for it.
+    pub(crate) async fn begin(
+        state: &ApiState,
+        caller: &Caller,
+        conversation: Option<ConversationId>,
+        request: &ChatRequest<'_>,
+        headers: &HeaderMap,
+    ) -> Option<Self> {
+        let asked = request.asked()?;
+        // A round of tools brings the person's words once more; what they wished was done the first time.
+        let commanded = command(&asked.user_message).filter(|_| asked.is_last);
+        let conversation = match (conversation, &commanded) {
+            (Some(conversation), _) => conversation,
+            // Whoever starts a scribe and names no conversation gets one, and is told its name.
+            (
+                None,
+                Some(Commanded {
+                    command: Command::Start { .. },
+                    ..
+                }),
+            ) => ConversationId::from_foreign(&uuid::Uuid::new_v4().to_string()),
+            (None, _) => return None,
+        };
+        let named = header(headers, &MESSAGE);
+        let message_id = turn_id(&conversation, &asked, named.as_deref());
+        let key = ConversationKey::new(caller.tenant.clone(), conversation);
+        let mut following = Following::new(state, key.clone(), message_id, asked);
+        let carried = match &commanded {
+            Some(commanded) => {
+                let mut carried =
+                    commands::carry_out(state, &key, &caller.user, following.asked(), commanded).await;
+                following.after(carried.unfinished.take());
+                if commanded.alone {
+                    following.ignore();
+                }
+                Some(carried)
+            }
+            None => {
+                let title = header(headers, &TITLE);
+                let wanted = title.is_some() || state.chat.config().auto_start;
+                following
+                    .after(wanted.then(|| start_beside(state, &key, &caller.user, following.asked(), title)));
+                None
+            }
+        };
+        Some(Self { following, carried })
+    }
+
+    /// What a command has done, for the model that answers.
+    pub(crate) fn news(&self) -> Option<News> {
+        self.carried.as_ref().map(|carried| carried.news)
+    }
+}
+
+/// Starts a scribe where there is none, beside the chat.
+fn start_beside(
+    state: &ApiState,
+    key: &ConversationKey,
+    user: &UserId,
+    asked: &Asked,
+    title: Option<String>,
+) -> JoinHandle<()> {
+    let (state, key, user, asked) = (state.clone(), key.clone(), user.clone(), asked.clone());
+    tokio::spawn(async move {
+        let title = title.unwrap_or_else(|| default_title(&asked));
+        let started = match state.conversations.has_scribe(&key).await {
+            Ok(true) => return,
+            Ok(false) => commands::start(&state, &key, &user, title, &asked).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = started {
+            tracing::warn!(conversation.id = %key, "no scribe was started in {key}: {error}");
+        }
+    })
+}

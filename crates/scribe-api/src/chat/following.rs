@@ -1,0 +1,286 @@
+//! Reads an answer along while it streams through, and records the turn when it is whole.
+//!
+//! Bytes go on before anything is done with what they said. Only the end of the body waits for the turn to be recorded,
+//! for a bounded time: a process that is frozen when its answer ends would not get to it. An answer that broke off, or
+//! whose reader left, leaves its name and the reason, and no half turn.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::Stream;
+use http::HeaderValue;
+use http::header::CONTENT_LENGTH;
+use scribe_core::chat::{AnswerReader, Asked, Finding, Form, Incompletion, other_answer_id};
+use scribe_core::{ConversationKey, MessageId};
+use scribe_engine::chat::{Answer, AnswerBody, UpstreamError};
+use scribe_trigger::{RecordError, Recorder, TurnRequest};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::asking::{COMMAND, CONVERSATION, MESSAGE};
+use super::commands::Carried;
+use crate::ApiState;
+use crate::error::chain;
+
+/// What an older protocol of the AI SDK says in its head. Its text is not what it seems.
+const OLD_AI_SDK: &str = "x-vercel-ai-data-stream";
+
+/// Why a turn is not recorded although its answer is whole.
+const TOO_LARGE: &str = "question and answer together are longer than a turn may be";
+
+/// A turn that has begun. Dropped before its end, it is a turn whose client has left.
+pub(crate) struct Following(Option<Turn>);
+
+struct Turn {
+    recorder: Recorder,
+    key: ConversationKey,
+    message_id: MessageId,
+    asked: Asked,
+    /// What must be done before it is recorded: the scribe's start.
+    after: Option<JoinHandle<()>>,
+    /// Whether it is nothing but a command, which no document is about.
+    ignored: bool,
+    record_wait: Duration,
+}
+
+impl Following {
+    pub(crate) fn new(state: &ApiState, key: ConversationKey, message_id: MessageId, asked: Asked) -> Self {
+        Self(Some(Turn {
+            recorder: state.recorder.clone(),
+            key,
+            message_id,
+            asked,
+            after: None,
+            ignored: false,
+            record_wait: state.chat.config().record_wait,
+        }))
+    }
+
+    pub(crate) fn key(&self) -> Option<&ConversationKey> {
+        self.0.as_ref().map(|turn| &turn.key)
+    }
+
+    pub(crate) fn asked(&self) -> &Asked {
+        static NOTHING: Asked = Asked::NOTHING;
+        self.0.as_ref().map_or(&NOTHING, |turn| &turn.asked)
+    }
+
+    /// Has it recorded after something that is being done.
+    pub(crate) fn after(&mut self, task: Option<JoinHandle<()>>) {
+        if let Some(turn) = &mut self.0 {
+            turn.after = task;
+        }
+    }
+
+    /// It is not to be recorded.
+    pub(crate) fn ignore(&mut self) {
+        if let Some(turn) = &mut self.0 {
+            turn.ignored = true;
+        }
+    }
+
+    /// The chat gave no answer.
+    pub(crate) fn unanswered(mut self, reason: String) {
+        if let Some(turn) = self.0.take() {
+            spawn(turn.leave(reason));
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        if let Some(turn) = self.0.take() {
+            spawn(turn.leave(Incompletion::ClientLeft.to_string()));
+        }
+    }
+}
+
+/// Goes on by itself; none where the runtime has ended, and nobody could.
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Option<JoinHandle<()>> {
+    Handle::try_current().ok().map(|runtime| runtime.spawn(task))
+}
+
+impl Turn {
+    async fn ready(&mut self) {
+        if let Some(task) = self.after.take() {
+            // It has logged what went wrong.
+            let _ = task.await;
+        }
+    }
+
+    /// Leaves it in the list, with a reason.
+    async fn leave(mut self, reason: String) {
+        self.ready().await;
+        if !self.ignored {
+            self.recorder
+                .note_incomplete(&self.key, &self.message_id, &reason)
+                .await;
+        }
+    }
+
+    /// Records what came of the answer.
+    async fn conclude(mut self, finding: Finding) {
+        let answer = match finding {
+            Finding::CallsTools => return,
+            Finding::Incomplete(why) => return self.leave(why.to_string()).await,
+            Finding::Complete(_) if self.ignored => return,
+            Finding::Complete(text) => self.asked.answered(&text),
+        };
+        self.ready().await;
+        let mut recorded = self.record(self.message_id.clone(), &answer).await;
+        if let Err(RecordError::OtherText { .. }) = recorded {
+            // The client asked once more and was answered otherwise. Both are kept.
+            let other = other_answer_id(&self.message_id, &self.asked.user_message, &answer);
+            recorded = self.record(other, &answer).await;
+        }
+        let (id, key) = (&self.message_id, &self.key);
+        match recorded {
+            Ok(()) | Err(RecordError::Texts(scribe_core::TurnError::Empty)) => {}
+            Err(RecordError::Texts(_) | RecordError::Encoded { .. }) => {
+                self.leave(TOO_LARGE.to_owned()).await
+            }
+            Err(error) => {
+                let error = chain(&error);
+                tracing::error!(turn.id = %id, conversation.id = %key, "turn {id} of {key} was not recorded: {error}");
+            }
+        }
+    }
+
+    async fn record(&self, message_id: MessageId, answer: &str) -> Result<(), RecordError> {
+        let request = TurnRequest::new(
+            self.key.tenant.clone(),
+            self.key.conversation.clone(),
+            message_id,
+            self.asked.user_message.clone(),
+            answer.to_owned(),
+        );
+        self.recorder.record(request).await.map(drop)
+    }
+}
+
+/// The chat's answer, for our caller.
+pub(crate) fn respond(
+    mut answer: Answer,
+    following: Option<Following>,
+    carried: Option<&Carried>,
+) -> Response {
+    let mut headers = std::mem::take(&mut answer.headers);
+    if let Some(turn) = following.as_ref().and_then(|following| following.0.as_ref()) {
+        let mut tell = |name, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        tell(CONVERSATION, turn.key.conversation.as_str());
+        tell(MESSAGE, turn.message_id.as_str());
+        if let Some(done) = carried.and_then(|carried| carried.done) {
+            tell(COMMAND, done);
+        }
+    }
+    let status = answer.status;
+    let body = match following {
+        Some(following) if status.is_success() => {
+            // The server would not wait for the end of a body whose length it knows.
+            headers.remove(CONTENT_LENGTH);
+            let form = match answer.header(OLD_AI_SDK) {
+                None if answer.is_plain() => {
+                    Form::of(headers.get("content-type").and_then(|value| value.to_str().ok()))
+                }
+                _ => Form::Unknown,
+            };
+            streamed(Followed {
+                reader: Some(AnswerReader::new(form, answer.content_length)),
+                bytes: answer.body,
+                following,
+                ending: None,
+            })
+        }
+        Some(mut following) => {
+            let is_the_chats_fault =
+                status.is_server_error() || matches!(status.as_u16(), 408 | 409 | 425 | 429);
+            match following.0.take() {
+                Some(turn) if is_the_chats_fault => {
+                    spawn(turn.leave(format!("the chat answered {}", status.as_u16())));
+                }
+                // A request that the chat refuses is no turn.
+                _ => {}
+            }
+            streamed(answer.body)
+        }
+        None => streamed(answer.body),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// A body that streams: the one place where its time and number are bounded.
+fn streamed(bytes: impl Stream<Item = Result<Bytes, UpstreamError>> + Send + 'static) -> Body {
+    Body::from_stream(bytes)
+}
+
+/// An answer that is read along.
+struct Followed {
+    bytes: AnswerBody,
+    reader: Option<AnswerReader>,
+    following: Following,
+    /// The wait for the turn to be recorded.
+    ending: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Followed {
+    /// Records what came of the answer, beside the stream.
+    fn conclude(
+        &mut self,
+        finding: impl FnOnce(AnswerReader) -> Finding,
+    ) -> Option<(JoinHandle<()>, Duration)> {
+        let (turn, reader) = (self.following.0.take()?, self.reader.take()?);
+        let wait = turn.record_wait;
+        Some((spawn(turn.conclude(finding(reader)))?, wait))
+    }
+}
+
+impl Stream for Followed {
+    type Item = Result<Bytes, UpstreamError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(ending) = &mut self.ending {
+                ready!(ending.as_mut().poll(context));
+                return Poll::Ready(None);
+            }
+            match ready!(Pin::new(&mut self.bytes).poll_next(context)) {
+                Some(Ok(bytes)) => {
+                    if let Some(reader) = &mut self.reader {
+                        reader.push(&bytes);
+                    }
+                    return Poll::Ready(Some(Ok(bytes)));
+                }
+                Some(Err(error)) => {
+                    self.conclude(AnswerReader::broken_off);
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => {
+                    let Some((recording, wait)) = self.conclude(AnswerReader::ended) else {
+                        return Poll::Ready(None);
+                    };
+                    self.ending = Some(Box::pin(async move {
+                        // Whatever takes longer goes on by itself.
+                        let _ = tokio::time::timeout(wait, recording).await;
+                    }));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        self.conclude(AnswerReader::left);
+    }
+}

@@ -1,0 +1,32 @@
+//! Chats: requests go on to the chat that is configured, its answers come back as they are, byte for byte as they arrive,
+//! and the scribe reads along.
+//!
+//! - [`agent_lore`] stands in front of a chat of one's own: it knows the document and takes commands;
+//! - [`openai`] is a drop-in for a server of `OpenAI`'s kind: requests go on unchanged;
+//! - [`asking`] is what both do with a request, [`commands`] what a person wants of the scribe;
+//! - [`following`] reads the answer along and records the turn.
+//!
+//! What can go wrong with the scribe does not go wrong with the chat: it is logged, and the answer streams on.
+
+mod agent_lore;
+mod asking;
+mod commands;
+mod following;
+mod openai;
+
+use axum::extract::DefaultBodyLimit;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::ApiState;
+
+/// The largest request to a chat, in bytes: pictures go along in them.
+pub(crate) const MAX_CHAT_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(agent_lore::ask))
+        .routes(routes!(openai::complete))
+        .routes(routes!(openai::models))
+        .layer(DefaultBodyLimit::max(MAX_CHAT_BODY_BYTES))
+}

@@ -1,0 +1,159 @@
+//! Streams of every form, split and cut at every byte.
+
+use scribe_core::turn::TriggerState;
+use serde_json::json;
+
+use super::upstream::{Pieces, Scripted};
+use super::{Bench, LORE, asks, ends, named, says};
+
+/// A small answer with a character of several bytes, and how many of its bytes make it whole.
+fn small() -> (String, usize) {
+    let whole = format!("{}{}{}", says("Mä"), says("ren."), ends());
+    let needed = whole.find("\n\ndata: [DONE]").unwrap();
+    (whole, needed)
+}
+
+#[tokio::test]
+async fn an_answer_cut_at_any_byte_is_one_whole_turn_or_none() {
+    let bench = Bench::new().await;
+    let (stream, needed) = small();
+    for cut in 1..stream.len() {
+        let name = format!("cut-{cut}");
+        let bytes = &stream.as_bytes()[..cut];
+        let dictation = bench.chat.dictate();
+        let mut answering = bench.ask(LORE, &asks("Who?"), &named(&name)).await;
+        dictation.say(bytes);
+        assert_eq!(
+            answering.piece().await.unwrap().unwrap(),
+            bytes,
+            "{cut}: bytes are changed"
+        );
+        dictation.cut();
+        assert_eq!(
+            answering.rest().await,
+            (vec![], false),
+            "{cut}: the client sees that it broke off"
+        );
+        let turn = bench.turn(&name).await;
+        let complete = turn.state != TriggerState::Incomplete;
+        assert_eq!(complete, cut >= needed, "{cut}: {turn:?}");
+        let expected = if complete { "Mären." } else { "" };
+        assert_eq!(turn.assistant_response, expected, "{cut}");
+    }
+    let turns = bench.turns().await;
+    assert_eq!(turns.len(), stream.len() - 1);
+    let recorded = turns
+        .iter()
+        .filter(|turn| turn.state == TriggerState::Pending)
+        .count();
+    assert_eq!(
+        bench.world.lambda.taken(),
+        recorded,
+        "only whole turns are invoked for"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_split_at_any_byte_comes_through_piece_by_piece() {
+    let bench = Bench::new().await;
+    let (stream, _) = small();
+    for split in 1..stream.len() {
+        let name = format!("split-{split}");
+        let (first, second) = stream.as_bytes().split_at(split);
+        let dictation = bench.chat.dictate();
+        let mut answering = bench.ask(LORE, &asks("Who?"), &named(&name)).await;
+        dictation.say(first);
+        // The second piece is not said before the first is here.
+        assert_eq!(answering.piece().await.unwrap().unwrap(), first);
+        dictation.say(second);
+        assert_eq!(answering.piece().await.unwrap().unwrap(), second);
+        drop(dictation);
+        assert!(answering.piece().await.is_none());
+        let turn = bench.turn(&name).await;
+        assert_eq!(
+            (turn.state, turn.assistant_response.as_str()),
+            (TriggerState::Pending, "Mären.")
+        );
+        assert_eq!(turn.user_message, "Who?");
+    }
+}
+
+#[tokio::test]
+async fn every_form_comes_through_unchanged_and_is_understood() {
+    let bench = Bench::new().await;
+    let event = |data: &serde_json::Value| format!("data: {data}\n\n");
+    let ui: String = [
+        json!({ "type": "start", "messageId": "a1" }),
+        json!({ "type": "text-start", "id": "t" }),
+        json!({ "type": "text-delta", "id": "t", "delta": "Mären." }),
+        json!({ "type": "text-end", "id": "t" }),
+        json!({ "type": "finish" }),
+    ]
+    .iter()
+    .map(event)
+    .collect();
+    let ui = format!("{ui}data: [DONE]\n\n");
+    let whole = json!({ "choices": [{ "index": 0, "finish_reason": "stop",
+        "message": { "role": "assistant", "content": "Mären." } }] });
+    for (name, kind, body) in [
+        ("openai", "text/event-stream", small().0.clone()),
+        (
+            "windows",
+            "text/event-stream; charset=utf-8",
+            small().0.replace('\n', "\r\n"),
+        ),
+        ("ui", "text/event-stream", ui),
+        ("plain", "text/plain; charset=utf-8", "Mären.".to_owned()),
+        ("json", "application/json", whole.to_string()),
+    ] {
+        let mut answer = Scripted::new(kind, Pieces::Whole(body.clone().into()));
+        answer
+            .headers
+            .push(("x-vercel-ai-ui-message-stream", "v1".into()));
+        answer.headers.push(("set-cookie", "a=b".into()));
+        bench.chat.script(answer);
+        let answering = bench.ask(LORE, &asks("Who?"), &named(name)).await;
+        assert_eq!(answering.status, 200);
+        assert_eq!(answering.headers["content-type"], kind);
+        assert_eq!(answering.headers["x-vercel-ai-ui-message-stream"], "v1");
+        assert_eq!(answering.headers["x-scribe-conversation-id"], "c1");
+        assert_eq!(answering.headers["x-scribe-message-id"], name);
+        assert!(!answering.headers.contains_key("set-cookie"));
+        assert_eq!(answering.text().await, body, "{name}");
+        let turn = bench.turn(name).await;
+        assert_eq!(
+            (turn.state, turn.assistant_response.as_str()),
+            (TriggerState::Pending, "Mären."),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_understood_comes_through_and_is_said_not_to_be() {
+    let bench = Bench::new().await;
+    let mut old = Scripted::new("text/plain", Pieces::Whole("0:\"Maren.\"\n".into()));
+    old.headers.push(("x-vercel-ai-data-stream", "v1".into()));
+    let mut packed = Scripted::events("packed");
+    packed.headers.push(("content-encoding", "br".into()));
+    let page = Scripted::new("text/html", Pieces::Whole("<p>Maren.</p>".into()));
+    for (name, answer, body) in [
+        ("old", old, "0:\"Maren.\"\n"),
+        ("packed", packed, "packed"),
+        ("page", page, "<p>Maren.</p>"),
+    ] {
+        bench.chat.script(answer);
+        let answering = bench.ask(LORE, &asks("Who?"), &named(name)).await;
+        assert_eq!(answering.text().await, body);
+        bench
+            .check_incomplete(name, "the answer came in a form that is not understood")
+            .await;
+    }
+    let long = says(&"x".repeat(100_000)).repeat(3) + &ends();
+    bench.chat.script(Scripted::events(&long));
+    let answering = bench.ask(LORE, &asks("Who?"), &named("long")).await;
+    assert_eq!(answering.text().await.len(), long.len());
+    bench
+        .check_incomplete("long", "the answer is longer than a turn may be")
+        .await;
+}
