@@ -86,6 +86,14 @@ impl ApiError {
         )
     }
 
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "this is a defect of ours; the request may be repeated",
+        )
+    }
+
     fn unavailable() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -220,10 +228,5 @@ pub(crate) async fn method_not_allowed() -> ApiError {
 
 pub(crate) fn panicked(_panic: Box<dyn std::any::Any + Send>) -> Response {
     // The panic hook has printed where; its message may hold a text and goes nowhere else.
-    ApiError::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal",
-        "this is a defect of ours; the request may be repeated",
-    )
-    .into_response()
+    ApiError::internal().into_response()
 }

@@ -3,9 +3,11 @@
 mod background_doc;
 mod caller;
 mod chat;
+mod conditional;
 pub mod config;
 mod conversations;
 mod error;
+mod events;
 mod failed_turns;
 mod gate;
 mod health;
@@ -35,6 +37,7 @@ use config::ApiConfig;
 use gate::Gate;
 
 pub use error::{ApiError, ErrorBody, ErrorEnvelope};
+pub use events::{EventSettings, Events, Stop, Stopping, stopping};
 
 /// The largest body of a turn, in bytes: a turn of the largest size, with every byte escaped as `\u00xx`.
 const MAX_TURN_BODY_BYTES: usize = MAX_TURN_BYTES * 6 + 4096;
@@ -53,6 +56,8 @@ pub struct ApiState {
     pub chat: Upstream,
     /// The longest that `/healthz` waits for Redis and S3.
     pub health_timeout: Duration,
+    /// Streams of events.
+    pub events: Events,
 }
 
 /// All routes behind the gate.
@@ -63,6 +68,7 @@ fn gated() -> OpenApiRouter<ApiState> {
         .merge(turns::routes())
         .merge(failed_turns::routes())
         .merge(conversations::routes())
+        .merge(events::routes())
         .merge(media_assets::routes())
         .merge(chat::routes())
         .merge(saves::routes())

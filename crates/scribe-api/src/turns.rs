@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use scribe_core::turn::{ScribeTrigger, Seq, TriggerState, TurnTimes};
 use scribe_core::{ConversationId, ConversationKey, MessageId, Usage};
+use scribe_trigger::live::TurnStanding;
 use scribe_trigger::{Delivery, TurnRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,6 +18,7 @@ use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::caller::Caller;
+use crate::conditional;
 use crate::error::ApiError;
 use crate::json::{LargeBody, PathId};
 use crate::openapi::answers::{Conflict, Gone, NotFound, Unavailable};
@@ -131,9 +134,22 @@ enum StateView {
     Incomplete,
 }
 
+impl StateView {
+    fn of(state: TriggerState, scribe_enabled: bool) -> Self {
+        match state {
+            TriggerState::Pending if !scribe_enabled => Self::Paused,
+            TriggerState::Pending => Self::Pending,
+            TriggerState::Processing => Self::Processing,
+            TriggerState::Processed => Self::Processed,
+            TriggerState::Failed => Self::Failed,
+            TriggerState::Incomplete => Self::Incomplete,
+        }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct TurnView {
+pub(crate) struct TurnView {
     #[schema(value_type = schemas::Id)]
     message_id: MessageId,
     #[schema(value_type = schemas::Seq)]
@@ -156,19 +172,27 @@ struct TurnView {
 }
 
 impl TurnView {
+    /// A turn as readers are told of it.
+    pub(crate) fn told(message_id: &MessageId, standing: &TurnStanding, scribe_enabled: bool) -> Self {
+        Self {
+            message_id: message_id.clone(),
+            seq: standing.seq,
+            state: StateView::of(standing.state, scribe_enabled),
+            attempts: standing.attempts,
+            reason: standing.reason.clone(),
+            late: standing.late,
+            replaces: standing.replaces.clone(),
+            replaced_by: standing.replaced_by.clone(),
+            usage: standing.usage,
+            times: standing.times,
+        }
+    }
+
     fn of(trigger: ScribeTrigger, replaced_by: Option<MessageId>, scribe_enabled: bool) -> Self {
-        let state = match trigger.state {
-            TriggerState::Pending if !scribe_enabled => StateView::Paused,
-            TriggerState::Pending => StateView::Pending,
-            TriggerState::Processing => StateView::Processing,
-            TriggerState::Processed => StateView::Processed,
-            TriggerState::Failed => StateView::Failed,
-            TriggerState::Incomplete => StateView::Incomplete,
-        };
         Self {
             message_id: trigger.message_id,
             seq: trigger.seq,
-            state,
+            state: StateView::of(trigger.state, scribe_enabled),
             attempts: trigger.attempts,
             reason: trigger.reason,
             late: trigger.late,
@@ -180,12 +204,35 @@ impl TurnView {
     }
 }
 
+/// Those of a conversation's turns that are asked for, as people see them.
+pub(crate) fn views(
+    turns: Vec<ScribeTrigger>,
+    scribe_enabled: bool,
+    wanted: impl Fn(&ScribeTrigger) -> bool,
+) -> Vec<TurnView> {
+    // By sequence, so the last one that replaces a turn stays.
+    let replaced: HashMap<MessageId, MessageId> = turns
+        .iter()
+        .filter_map(|turn| Some((turn.replaces.clone()?, turn.message_id.clone())))
+        .collect();
+    let view = |turn: ScribeTrigger| {
+        let by = replaced.get(&turn.message_id).or(turn.replaced_by.as_ref());
+        let by = by.cloned();
+        TurnView::of(turn, by, scribe_enabled)
+    };
+    turns.into_iter().filter(wanted).map(view).collect()
+}
+
 /// List the turns that are known: those of the last days, and whatever is owed.
 #[utoipa::path(
     get, path = "/api/chat/background-doc/{conversationId}/turns", operation_id = "listTurns", tag = TURNS,
-    params(("conversationId" = schemas::ConversationId, Path)),
+    params(
+        ("conversationId" = schemas::ConversationId, Path),
+        ("if-none-match" = Option<String>, Header, description = "The ETag of the list that the caller holds."),
+    ),
     responses(
-        (status = OK, description = "The turns, oldest first.", body = TurnList),
+        (status = OK, description = "The turns, oldest first.", body = TurnList, headers(("etag" = String))),
+        (status = NOT_MODIFIED, description = "No turn has changed.", headers(("etag" = String))),
         NotFound, Gone, Unavailable,
     ),
 )]
@@ -193,7 +240,8 @@ async fn list(
     State(state): State<ApiState>,
     caller: Caller,
     PathId(conversation_id): PathId,
-) -> Result<Json<TurnList>, ApiError> {
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let conversation: ConversationId = conversation_id.parse().map_err(ApiError::id("conversationId"))?;
     let key = ConversationKey::new(caller.tenant, conversation);
     let view = state.conversations.view(&key).await?;
@@ -203,17 +251,12 @@ async fn list(
         return Err(ApiError::no_scribe());
     }
     let enabled = view.is_none_or(|view| view.session.scribe_enabled);
-    // By sequence, so the last one that replaces a turn stays.
-    let replaced: HashMap<MessageId, MessageId> = turns
-        .iter()
-        .filter_map(|turn| Some((turn.replaces.clone()?, turn.message_id.clone())))
-        .collect();
-    let view = |turn: ScribeTrigger| {
-        let by = replaced.get(&turn.message_id).or(turn.replaced_by.as_ref());
-        let by = by.cloned();
-        TurnView::of(turn, by, enabled)
+    let answer = TurnList {
+        turns: views(turns, enabled, |_| true),
     };
-    Ok(Json(TurnList {
-        turns: turns.into_iter().map(view).collect(),
-    }))
+    Ok(conditional::answer(
+        &headers,
+        &conditional::tag(&answer)?,
+        &answer,
+    ))
 }

@@ -126,6 +126,12 @@ pub struct TurnStanding {
     /// Whether it came after turns that were recorded later.
     #[serde(default)]
     pub late: bool,
+    /// The turn that it replaces.
+    #[serde(default)]
+    pub replaces: Option<MessageId>,
+    /// The later turn that replaces it.
+    #[serde(default)]
+    pub replaced_by: Option<MessageId>,
     /// What it has cost so far.
     #[serde(default)]
     pub usage: Option<Usage>,
@@ -314,7 +320,7 @@ mod tests {
                 changed: 1_795_000_000_123
             }
         );
-        let turn = r#"{"type":"turn","v":1,"messageId":"m1","state":"failed","attempts":3,"reason":"why","late":true,
+        let turn = r#"{"type":"turn","v":1,"messageId":"m1","state":"failed","attempts":3,"reason":"why","late":true,"replacedBy":"m2",
             "usage":{"calls":1,"metered":0,"tokens":null},"times":{"recorded":1795000000000},
             "changed":1795000000123,"seq":1795000000000001}"#;
         let expected = TurnStanding {
@@ -323,6 +329,8 @@ mod tests {
             attempts: 3,
             reason: Some("why".into()),
             late: true,
+            replaces: None,
+            replaced_by: Some("m2".parse().unwrap()),
             usage: Some(Usage {
                 calls: 1,
                 ..Usage::default()

@@ -231,6 +231,7 @@ async fn status(stage: &Stage, key: &ConversationKey) -> Value {
         ))
         .unwrap(),
         health_timeout: Duration::from_secs(5),
+        events: scribe_api::Events::default(),
     };
     let api = scribe_api::router(state, &ApiConfig::default());
     let request = Request::get(format!("/api/chat/background-doc/{}", key.conversation));

@@ -213,11 +213,17 @@ impl World {
     }
 
     pub(crate) fn api_with(&self, config: &ApiConfig) -> axum::Router {
+        self.api_telling(scribe_api::Events::default(), config)
+    }
+
+    /// The API with streams of events that a test has settings for.
+    pub(crate) fn api_telling(&self, events: scribe_api::Events, config: &ApiConfig) -> axum::Router {
         let state = ApiState {
             conversations: self.conversations(),
             recorder: self.recorder(),
             chat: Upstream::new(self.chat.clone()).unwrap(),
             health_timeout: Duration::from_secs(5),
+            events,
         };
         scribe_api::router(state, config)
     }

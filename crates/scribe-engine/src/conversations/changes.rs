@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use scribe_core::{AssetId, ConversationKey, MediaAsset, ScribeState, TenantId, UserId};
 
+use scribe_trigger::LiveEvent;
+
 use super::{CHANGE_TRIES, ConversationError, Conversations};
 use crate::documents::{Author, Fetched, StoredAsset, Written};
 
@@ -101,7 +103,7 @@ impl Conversations {
             let (written, _) = replaced.await.map_err(ConversationError::from)?;
             match written {
                 Written::Done { etag } => {
-                    self.document_changed(tenant, &asset).await;
+                    self.document_changed(tenant, &asset, &etag, user).await;
                     return Ok(Some(Changed { asset, etag, what }));
                 }
                 Written::Gone => return Ok(None),
@@ -112,13 +114,22 @@ impl Conversations {
     }
 
     /// Drops what Redis holds of a document that was just written: the older text would cost the next turn of each of
-    /// its conversations a conflict. If Redis can't be reached, it does.
-    pub(super) async fn document_changed(&self, tenant: &TenantId, asset: &MediaAsset) {
+    /// its conversations a conflict. If Redis can't be reached, it does. And tells the readers of each.
+    pub(super) async fn document_changed(
+        &self,
+        tenant: &TenantId,
+        asset: &MediaAsset,
+        etag: &str,
+        user: &UserId,
+    ) {
+        let event = &LiveEvent::saved(etag, user);
         let drops = asset.conversations().into_iter().map(|conversation| {
             let key = ConversationKey::new(tenant.clone(), conversation);
             async move {
                 if let Err(error) = self.ledger.drop_asset(&key).await {
                     tracing::warn!(conversation.id = %key, "the cached document of {key} was not dropped: {error}");
+                } else if let Err(error) = self.ledger.publish(&key, event).await {
+                    tracing::info!(conversation.id = %key, "readers of {key} were not told of a save: {error}");
                 }
             }
         });

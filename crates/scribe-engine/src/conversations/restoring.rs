@@ -200,7 +200,7 @@ impl Conversations {
             let author = Author::Person(user.clone());
             // A delete marker counts as absent; if somebody else has restored it meanwhile, this is a change of that.
             if let Written::Done { etag } = self.documents.create_asset(tenant, &asset, &author).await? {
-                self.document_changed(tenant, &asset).await;
+                self.document_changed(tenant, &asset, &etag, user).await;
                 return Ok(Restored {
                     asset,
                     etag,

@@ -8,7 +8,7 @@ use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::config::{BehaviorVersion, Region};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use axum::serve::ListenerExt as _;
-use scribe_api::ApiState;
+use scribe_api::{ApiState, EventSettings, Events, Stop, Stopping};
 use scribe_engine::narrator::{DEFAULT_BASE_URL, DEFAULT_MODEL};
 use scribe_engine::{ChatConfig, Conversations, Documents, Upstream};
 use scribe_trigger::{Dispatcher, Ledger, Recorder, TriggerConfig};
@@ -30,11 +30,17 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Api {
     stop: CancellationToken,
+    /// Streams of events have no end of their own.
+    streams: Stop,
     server: AbortOnDropHandle<()>,
 }
 
 /// What the routes need.
-pub(crate) fn state(config: &StackConfig, endpoints: &Endpoints) -> anyhow::Result<ApiState> {
+pub(crate) fn state(
+    config: &StackConfig,
+    endpoints: &Endpoints,
+    stopping: Stopping,
+) -> anyhow::Result<ApiState> {
     let trigger = TriggerConfig::new(
         endpoints.redis.expose().to_owned().into(),
         FUNCTION_NAME.to_owned(),
@@ -60,6 +66,7 @@ pub(crate) fn state(config: &StackConfig, endpoints: &Endpoints) -> anyhow::Resu
         conversations: Conversations::new(ledger.clone(), documents, dispatcher.clone()),
         recorder: Recorder::new(ledger, dispatcher, &trigger),
         health_timeout: HEALTH_TIMEOUT,
+        events: Events::new(EventSettings::from_env()?, stopping),
     })
 }
 
@@ -81,7 +88,7 @@ fn lambda_client(endpoints: &Endpoints, timeout: Duration) -> aws_sdk_lambda::Cl
 
 impl Api {
     /// Serves the routes on `listener`.
-    pub(crate) fn serve(listener: TcpListener, router: axum::Router) -> Self {
+    pub(crate) fn serve(listener: TcpListener, router: axum::Router, streams: Stop) -> Self {
         let stop = CancellationToken::new();
         // Without it a piece of an answer may wait 40 ms for the acknowledgement of the one before.
         let listener = listener.tap_io(|stream| {
@@ -96,12 +103,14 @@ impl Api {
         });
         Self {
             stop,
+            streams,
             server: AbortOnDropHandle::new(server),
         }
     }
 
     /// Accepts nothing more and answers what it has accepted.
     pub(crate) async fn stop(self) {
+        self.streams.stop();
         self.stop.cancel();
         let _ = tokio::time::timeout(GRACE, self.server).await;
     }

@@ -135,7 +135,8 @@ impl Stack {
         let for_sam = function::environment(&config, &seen_by_containers);
         function::write_for_sam(&data.path().join("sam-env.json"), &for_sam)?;
 
-        let state = api::state(&config, &endpoints)?;
+        let (streams, stopping) = scribe_api::stopping();
+        let state = api::state(&config, &endpoints, stopping)?;
         let answered = tokio::time::timeout(FIRST_ANSWER, state.conversations.health()).await;
         let answered = answered.map_err(|_| anyhow!("no answer within {FIRST_ANSWER:?}"));
         answered.and_then(|health| Ok(health?)).with_context(|| {
@@ -149,7 +150,7 @@ impl Stack {
         lambda.schedule(function::SWEEPER_NAME, config.sweep_schedule)?;
         lambda.deliver_failures(function::SWEEPER_NAME, VISIBILITY_TIMEOUT)?;
         let has_authentication = config.api.has_authentication();
-        let api = Api::serve(api_listener, scribe_api::router(state, &config.api));
+        let api = Api::serve(api_listener, scribe_api::router(state, &config.api), streams);
         Ok(Self {
             api,
             bridge,

@@ -36,4 +36,5 @@ for index = 1, #queued, 2 do
   end
   redis.call('PUBLISH', ARGV[5], parked[id])
 end
+tell(KEYS[1], cjson.encode({ v = 1, type = 'gone' }))
 return { 'ended' }

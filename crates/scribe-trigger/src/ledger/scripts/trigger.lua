@@ -73,7 +73,8 @@ local function write_trigger(key, trigger, ttl)
   tell(key, encode_trigger({
     v = 1, type = 'turn', messageId = trigger.messageId, seq = trigger.seq, state = trigger.state,
     attempts = trigger.attempts, reason = trigger.reason, late = trigger.late, usage = trigger.usage,
-    times = trigger.times, changed = trigger.changed,
+    times = trigger.times, changed = trigger.changed, replaces = trigger.replaces,
+    replacedBy = trigger.replacedBy,
   }))
   return text
 end
