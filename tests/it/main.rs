@@ -10,6 +10,7 @@ mod api;
 mod boundaries;
 mod chat;
 mod cost;
+mod events;
 mod lambda_contract;
 mod ledger;
 mod live;

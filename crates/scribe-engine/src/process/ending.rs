@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use scribe_core::turn::ScribeTrigger;
+use scribe_core::{ConversationKey, MessageId};
+use scribe_trigger::LiveEvent;
 use scribe_trigger::ledger::{CachedAsset, Completion, Parked, Release};
 use scribe_trigger::record::unix_ms;
 
@@ -13,6 +16,7 @@ use super::failure::AttemptError;
 use super::settle::Own;
 use super::{Engine, Outcome, Service, TurnFailure};
 use crate::copies::{remove_copy, tell_of_copy};
+use crate::documents::StoredAsset;
 
 impl Engine {
     /// States the fact in Redis, removes the turn's copy, and hands on.
@@ -65,6 +69,11 @@ impl Engine {
                     claimant.live.withdraw().await;
                 }
             },
+            async {
+                if committed.asked_model {
+                    self.tell_other_conversations(key, &message_id, stored).await;
+                }
+            },
             self.hand_on(claimant.event, &claimant.session.text_asset_id, next)
         );
         if committed.asked_model {
@@ -75,6 +84,30 @@ impl Engine {
         } else {
             Outcome::AlreadyWritten { message_id }
         }
+    }
+
+    /// Tells the readers of the document's other conversations that it has a new version. There mostly are none.
+    async fn tell_other_conversations(
+        &self,
+        key: &ConversationKey,
+        message_id: &MessageId,
+        stored: &StoredAsset,
+    ) {
+        let event = &LiveEvent::version(&stored.etag, &key.conversation, message_id);
+        let others = stored.asset.conversations().into_iter();
+        let told = others.filter(|other| *other != key.conversation).map(|other| {
+            let other = ConversationKey::new(key.tenant.clone(), other);
+            async move {
+                if let Err(error) = self.ledger.publish(&other, event).await {
+                    tracing::info!(
+                        turn.id = %message_id,
+                        conversation.id = %other,
+                        "readers of {other} were not told of turn {message_id} of {key}: {error}"
+                    );
+                }
+            }
+        });
+        join_all(told).await;
     }
 
     /// Parks the turn or gives the lease back with a pause.
