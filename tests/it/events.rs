@@ -42,7 +42,10 @@ impl Served {
         };
         change(&mut settings);
         let (stop, stopping) = scribe_api::stopping();
-        let router = world.api_with(Events::new(settings, stopping));
+        let router = world.api_telling(
+            Events::new(settings, stopping),
+            &scribe_api::config::ApiConfig::default(),
+        );
         let listener = listener().await;
         let address = format!("http://{}", listener.local_addr().unwrap());
         let finish = Arc::new(tokio::sync::Notify::new());

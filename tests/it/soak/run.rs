@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use scribe_core::{ActiveScribeSession, ConversationKey};
-use scribe_engine::documents::{Author, WaitingState, WaitingTurn, Written};
+use scribe_engine::conversations::Save;
+use scribe_engine::documents::{WaitingState, WaitingTurn};
 use scribe_trigger::{Delivery, Recorded};
 
 use super::plan::{Act, Schedule, Talk};
@@ -157,6 +158,7 @@ async fn tell(
         said: Vec::new(),
         typed: Vec::new(),
     };
+    let mut editor: Option<Editor> = None;
     for &(pause, act) in &talk.acts {
         tokio::time::sleep(pause).await;
         match act {
@@ -167,7 +169,18 @@ async fn tell(
             Act::TypeParagraph(place) | Act::TypeInto(place) => {
                 let word = format!("typed-{}-{at}-{}", told.key.conversation, told.typed.len());
                 let into = matches!(act, Act::TypeInto(_));
-                type_words(stage, &told.session, &word, place, into).await;
+                // Two of three are typed into what the editor has held since the last save.
+                let held = match editor.take().filter(|_| place % 3 > 0) {
+                    Some(held) => held,
+                    None => {
+                        let stored = stage.document(&told.session).await;
+                        Editor {
+                            etag: stored.etag,
+                            content: stored.asset.content,
+                        }
+                    }
+                };
+                editor = Some(type_words(stage, &told.session, held, &word, place, into).await);
                 told.typed.push(word);
             }
             Act::Off | Act::On => {
@@ -194,32 +207,41 @@ pub(super) async fn say(stage: &Stage, key: &ConversationKey, number: usize, rep
     Said { number, began, fate }
 }
 
-/// A person's save, as an editor does it: on the version that was read, and read again after a conflict.
-async fn type_words(stage: &Stage, session: &ActiveScribeSession, word: &str, place: u32, into: bool) {
-    let author = Author::Person(session.user_id.clone());
-    loop {
-        let stored = stage.document(session).await;
-        let mut asset = stored.asset;
-        let mut blocks: Vec<_> = asset
-            .content
-            .trim_end()
-            .split("\n\n")
-            .map(str::to_owned)
-            .collect();
-        // The title stays first.
-        let at = 1 + usize::try_from(place).unwrap() % blocks.len();
-        match blocks.get_mut(at).filter(|_| into) {
-            Some(block) => *block = format!("{block} And {word}."),
-            None => blocks.insert(at, format!("Somebody wrote {word} here.")),
-        }
-        asset.content = blocks.join("\n\n") + "\n";
-        let saved = stage
-            .documents
-            .replace_asset(&session.tenant_id, &asset, &stored.etag, &author)
-            .await;
-        if let Ok((Written::Done { .. }, _)) = saved {
-            return;
-        }
+/// What a person's editor holds.
+struct Editor {
+    etag: String,
+    content: String,
+}
+
+/// A person's save, as an editor does it: of what it holds, which others may have changed since, and again until it is
+/// answered.
+async fn type_words(
+    stage: &Stage,
+    session: &ActiveScribeSession,
+    held: Editor,
+    word: &str,
+    place: u32,
+    into: bool,
+) -> Editor {
+    let mut blocks: Vec<_> = held.content.trim_end().split("\n\n").map(str::to_owned).collect();
+    // The title stays first.
+    let at = 1 + usize::try_from(place).unwrap() % blocks.len();
+    match blocks.get_mut(at).filter(|_| into) {
+        Some(block) => *block = format!("{block} And {word}."),
+        None => blocks.insert(at, format!("Somebody wrote {word} here.")),
+    }
+    let save = Save {
+        base_etag: held.etag,
+        content: Some(blocks.join("\n\n") + "\n"),
+        title: None,
+        status: None,
+        categories: None,
+    };
+    let (tenant, asset, user) = (&session.tenant_id, &session.text_asset_id, &session.user_id);
+    let saved = until_done(|| stage.conversations.save(tenant, asset, user, &save)).await;
+    Editor {
+        etag: saved.etag,
+        content: saved.asset.content,
     }
 }
 
