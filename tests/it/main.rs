@@ -11,6 +11,7 @@ mod boundaries;
 mod chat;
 mod cost;
 mod events;
+mod gate;
 mod lambda_contract;
 mod ledger;
 mod live;

@@ -46,11 +46,9 @@ pub(crate) struct Gate {
 #[derive(Debug)]
 enum Door {
     /// Programs and pages of this machine, and pages of these origins.
-    Local {
-        origins: Vec<String>,
-    },
+    Local { origins: Vec<String> },
     Tokens {
-        jwt: Option<JwtVerifier>,
+        jwt: Option<Box<JwtVerifier>>,
         keys: ApiKeys,
     },
 }
@@ -70,7 +68,7 @@ impl Gate {
                 origins: config.cors_origins.clone(),
             },
             Authentication::Tokens { jwt, keys } => Door::Tokens {
-                jwt: jwt.as_ref().map(JwtVerifier::new),
+                jwt: jwt.as_ref().map(|config| Box::new(JwtVerifier::new(config))),
                 keys: keys.clone(),
             },
         };

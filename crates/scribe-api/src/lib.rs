@@ -87,7 +87,7 @@ fn open() -> OpenApiRouter<ApiState> {
 #[must_use]
 pub fn openapi_json() -> String {
     let (gated, open) = (gated().into_openapi(), open().into_openapi());
-    openapi::text(openapi::whole(gated, open, true))
+    openapi::text(&openapi::whole(gated, open, true))
 }
 
 /// The API. Whoever listens asks [`config::ApiConfig::check_address`] first.
@@ -96,7 +96,7 @@ pub fn router(state: ApiState, config: &ApiConfig) -> Router {
     let (gated, described) = gated().split_for_parts();
     let (open, described_open) = open().split_for_parts();
     let document = openapi::whole(described, described_open, config.has_authentication());
-    let document = openapi::DocumentText(openapi::text(document).into());
+    let document = openapi::DocumentText(openapi::text(&document).into());
     let router = gated
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)

@@ -129,7 +129,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
 }
 
 /// The document as text.
-pub(crate) fn text(document: OpenApi) -> String {
+pub(crate) fn text(document: &OpenApi) -> String {
     // Strings, numbers and maps with strings for keys: nothing that JSON can't say.
     document.to_pretty_json().unwrap_or_default() + "\n"
 }

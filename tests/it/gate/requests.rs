@@ -1,0 +1,120 @@
+//! One request for each route of the `OpenAPI` document, made from what the document says of it.
+
+use serde_json::{Map, Value, json};
+
+/// What exists, or does not.
+#[derive(Debug, Clone)]
+pub(crate) struct Ids {
+    pub(crate) conversation: String,
+    pub(crate) message: String,
+    pub(crate) asset: String,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// Whether the document says that nobody need show who they are.
+    pub(crate) is_open: bool,
+    /// The statuses that the document names.
+    pub(crate) statuses: Vec<u16>,
+    body: Option<Value>,
+}
+
+pub(crate) fn document() -> Value {
+    serde_json::from_str(&scribe_api::openapi_json()).unwrap()
+}
+
+/// Every route.
+pub(crate) fn routes(document: &Value) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let statuses = operation["responses"].as_object().unwrap().keys();
+            routes.push(Route {
+                method: method.to_uppercase(),
+                path: path.clone(),
+                is_open: operation["security"] == json!([{}]),
+                statuses: statuses.map(|status| status.parse().unwrap()).collect(),
+                body: operation["requestBody"]["content"]
+                    .get("application/json")
+                    .map(|content| content["schema"].clone()),
+            });
+        }
+    }
+    routes
+}
+
+impl Route {
+    /// The path with ids in it. A part that nobody here knows becomes an id that nothing has.
+    pub(crate) fn path_with(&self, ids: &Ids) -> String {
+        let parts = self.path.split('/').map(|part| match part {
+            "{conversationId}" => &ids.conversation,
+            "{messageId}" => &ids.message,
+            "{id}" => &ids.asset,
+            part if part.starts_with('{') => "unknown",
+            part => part,
+        });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    /// Whether every id of the request is one of [`Ids`].
+    pub(crate) fn is_known(&self) -> bool {
+        !self.path_with(&known("x")).contains("unknown")
+    }
+
+    /// The smallest body that the schema takes.
+    pub(crate) fn body_with(&self, document: &Value, ids: &Ids) -> Option<Value> {
+        self.body
+            .as_ref()
+            .map(|schema| example(document, schema, "", ids))
+    }
+}
+
+fn known(id: &str) -> Ids {
+    Ids {
+        conversation: id.to_owned(),
+        message: id.to_owned(),
+        asset: id.to_owned(),
+    }
+}
+
+fn example(document: &Value, schema: &Value, name: &str, ids: &Ids) -> Value {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document.pointer(reference.trim_start_matches('#')).unwrap();
+        return example(document, target, name, ids);
+    }
+    match name {
+        "conversationId" => return json!(ids.conversation),
+        "messageId" => return json!(ids.message),
+        _ => {}
+    }
+    if let Some(first) = ["oneOf", "anyOf", "allOf", "enum", "examples"]
+        .iter()
+        .find_map(|choice| schema[choice].get(0))
+    {
+        return if first.is_object() {
+            example(document, first, name, ids)
+        } else {
+            first.clone()
+        };
+    }
+    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
+    match kind.unwrap_or("object") {
+        "string" => json!("a text"),
+        "boolean" => json!(true),
+        "integer" | "number" => json!(1),
+        "array" => json!([example(document, &schema["items"], "", ids)]),
+        _ => {
+            let required = schema["required"].as_array().into_iter().flatten();
+            let fields = required.map(|field| {
+                let field = field.as_str().unwrap();
+                (
+                    field.to_owned(),
+                    example(document, &schema["properties"][field], field, ids),
+                )
+            });
+            Value::Object(fields.collect::<Map<_, _>>())
+        }
+    }
+}
