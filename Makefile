@@ -23,7 +23,7 @@ sweeper := $(target)/lambda/sweeper/bootstrap
 with-tools := PATH="$(CURDIR)/.tools/lambda/bin:$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
 title = @printf '\n== %s, %(%T)T\n' "$@"
 
-.PHONY: help run test soak pace fuzz quality import invoke invoke-bare function fmt ci format clippy docs template bootstrap clean
+.PHONY: help run test soak pace api-fuzz fuzz quality import invoke invoke-bare function fmt ci format clippy docs template bootstrap clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -35,7 +35,7 @@ run: ## Start everything on 127.0.0.1:3000, until Ctrl-C; documents stay in .scr
 
 test: ## Run all tests
 	$(title)
-	@.ci/install compiler redis moto seaweedfs
+	@.ci/install compiler redis moto seaweedfs schemathesis
 	cargo build $(locked) --workspace --bins --tests
 	cargo test $(locked) --workspace --doc --quiet
 	cargo $(run-tests) $(one-by-one)
@@ -50,6 +50,12 @@ pace: ## Measure turns with a model at a real one's pace; 800 of them in a row t
 	@.ci/install compiler redis
 	cargo build $(locked) --workspace --bins
 	PACE_ALL=1 cargo test $(locked) -p tests --test it -- pace:: --nocapture
+
+api-fuzz: ## Ask the API everything that its description allows, and what it does not: MINUTES=10
+	@.ci/install compiler redis schemathesis
+	cargo build $(locked) --workspace --bins
+	API_FUZZ_MINUTES=$(or $(MINUTES),10) cargo test $(locked) -p tests --test it -- --exact \
+		api_fuzz::the_api_answers_as_its_description_says --nocapture
 
 fuzz: ## Fuzz reading and weaving: MINUTES=10; needs a nightly compiler and cargo-fuzz
 	mkdir -p crates/scribe-core/fuzz/corpus/weave

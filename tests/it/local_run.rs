@@ -34,7 +34,7 @@ fn scribe_local() -> Command {
 }
 
 /// A running `scribe-local run`.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     output: Lines<BufReader<ChildStdout>>,
     /// What runs where, by service.
@@ -43,11 +43,17 @@ struct Running {
 
 impl Running {
     async fn start(data: &Path) -> Self {
+        Self::start_with(data, &[]).await
+    }
+
+    /// With these variables beside its own.
+    pub(crate) async fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = scribe_local();
         command
             .arg("run")
             .env("SCRIBE_ADDR", "127.0.0.1:0")
-            .env("SCRIBE_DATA", data);
+            .env("SCRIBE_DATA", data)
+            .envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut running = Self {
@@ -74,7 +80,7 @@ impl Running {
             .unwrap()
     }
 
-    fn place(&self, service: &str) -> &str {
+    pub(crate) fn place(&self, service: &str) -> &str {
         &self.places.iter().find(|(name, _)| name == service).unwrap().1
     }
 
@@ -85,7 +91,7 @@ impl Running {
             .unwrap()
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill(
             Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()),
             signal,
@@ -94,7 +100,7 @@ impl Running {
     }
 
     /// Waits for its end; gives the exit code and the last line.
-    async fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) async fn end(mut self) -> (Option<i32>, String) {
         let mut last = String::new();
         while let Some(line) = self.line().await {
             last = line;

@@ -7,6 +7,7 @@
 mod world;
 
 mod api;
+mod api_fuzz;
 mod boundaries;
 mod chat;
 mod cost;

@@ -44,7 +44,7 @@ pub(crate) struct StartRequest {
     style: StyleChoice,
     /// A sentence for the scribe.
     #[serde(default)]
-    #[schema(max_length = 500)]
+    #[schema(value_type = Option<schemas::Instructions>)]
     instructions: Option<String>,
     /// What was said before the scribe was started, oldest first.
     #[serde(default)]

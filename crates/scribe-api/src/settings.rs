@@ -33,7 +33,7 @@ pub(crate) struct SettingsRequest {
     style: Option<StyleChoice>,
     /// A sentence for the scribe; an empty one takes it away.
     #[serde(default)]
-    #[schema(max_length = 500)]
+    #[schema(value_type = Option<schemas::Instructions>)]
     instructions: Option<String>,
 }
 

@@ -42,6 +42,26 @@ impl PartialSchema for ConversationId {
 
 impl ToSchema for ConversationId {}
 
+/// A sentence for the scribe: one line, as `settings.rs` checks it.
+pub(crate) enum Instructions {}
+
+impl PartialSchema for Instructions {
+    fn schema() -> RefOr<Schema> {
+        // Blanks around it are taken away, whatever they are; inside no control character is taken.
+        const BLANKS: &str = r"[\t\n\x0b\f\r\x85 ]*";
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(
+                "A sentence for the scribe, in one line; an empty one takes it away.",
+            ))
+            .pattern(Some(format!(r"^{BLANKS}[^\x00-\x1f\x7f-\x9f]*{BLANKS}$")))
+            .max_length(Some(scribe_core::prompt::MAX_INSTRUCTIONS_CHARS))
+            .into()
+    }
+}
+
+impl ToSchema for Instructions {}
+
 /// A time, ISO 8601.
 pub(crate) enum Time {}
 
