@@ -112,7 +112,7 @@ fn passed_on(variables: impl Iterator<Item = (String, String)>) -> Vec<(String, 
     let mut passed_on = Vec::new();
     for (name, value) in variables {
         match name.as_str() {
-            "SCRIBE_ADDR" | "SCRIBE_DATA" => {}
+            "SCRIBE_ADDR" | "SCRIBE_DATA" | "SCRIBE_TOKEN" => {}
             // Two of these are secrets, and no function reads any.
             ours if scribe_api::config::VARIABLES.contains(&ours) => {}
             "NO_PROXY" | "no_proxy" => passed_on.push(("NO_PROXY".to_owned(), value)),

@@ -49,6 +49,9 @@ pub struct ImportArgs {
     /// The API; that of `make run` where there is none.
     #[arg(long, value_name = "URL")]
     api: Option<String>,
+    /// A token or an API key, where the API wants one; better given as a variable.
+    #[arg(long, env = "SCRIBE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// Where `make run` serves.
     #[arg(long, env = "SCRIBE_ADDR", default_value = "127.0.0.1:3000", hide = true)]
     addr: String,
@@ -84,7 +87,8 @@ pub async fn import(arguments: ImportArgs) -> anyhow::Result<ExitCode> {
     let api = arguments
         .api
         .unwrap_or_else(|| format!("http://{}", arguments.addr));
-    let client = Client::new(&api)?;
+    let token = arguments.token.filter(|token| !token.is_empty());
+    let client = Client::new(&api, token.as_deref())?;
     client.check().await?;
 
     let mut run = Run::begin(client, &transcript, &title).await?;
