@@ -17,6 +17,7 @@ mod lambda_contract;
 mod ledger;
 mod live;
 mod local_run;
+mod media_assets;
 mod model_check;
 mod narrator;
 mod pace;

@@ -4,6 +4,7 @@ mod background_doc;
 mod caller;
 mod chat;
 mod conditional;
+mod conditions;
 pub mod config;
 mod conversations;
 mod error;
@@ -14,6 +15,7 @@ mod health;
 mod json;
 mod media_assets;
 mod openapi;
+mod paging;
 mod saves;
 mod settings;
 #[cfg_attr(not(test), expect(dead_code, reason = "the routes that stream come next"))]

@@ -1,4 +1,11 @@
-//! `GET /api/media-assets/{id}`.
+//! Documents: `GET /api/media-assets/{id}` here, the other routes in files of their own.
+
+mod continuing;
+mod deleting;
+mod download;
+mod restoring;
+mod shelf;
+mod versions;
 
 use axum::Json;
 use axum::extract::State;
@@ -6,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use scribe_core::{AssetId, MediaAsset};
-use scribe_engine::documents::Fetched;
+use scribe_engine::documents::{Fetched, StoredAsset};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -24,7 +31,14 @@ use crate::openapi::{MEDIA_ASSETS, schemas};
 const USAGE: &str = "scribe_usage";
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(read))
+    OpenApiRouter::new()
+        .routes(routes!(read))
+        .merge(shelf::routes())
+        .merge(deleting::routes())
+        .merge(versions::routes())
+        .merge(restoring::routes())
+        .merge(download::routes())
+        .merge(continuing::routes())
 }
 
 #[derive(Serialize, ToSchema)]
@@ -53,22 +67,46 @@ async fn read(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id: AssetId = id.parse().map_err(ApiError::id("id"))?;
+    match read_unless_held(&state, &caller, &id, &headers).await? {
+        Read::Found(stored) => {
+            let asset = shown(stored.asset);
+            let mut response = Json(AssetAnswer { asset }).into_response();
+            tag(&mut response, &stored.etag);
+            Ok(response)
+        }
+        Read::NotModified(response) => Ok(response),
+        Read::Absent => Err(no_document()),
+    }
+}
+
+/// A document that is read on condition.
+enum Read {
+    Found(Box<StoredAsset>),
+    /// The answer.
+    NotModified(Response),
+    Absent,
+}
+
+/// Reads a document, unless the caller holds the present one.
+async fn read_unless_held(
+    state: &ApiState,
+    caller: &Caller,
+    id: &AssetId,
+    headers: &HeaderMap,
+) -> Result<Read, ApiError> {
     let held = headers
         .get(IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     // One plain tag goes on to S3, which then sends no document; lists, weak tags and `*` are compared here.
     let single = Some(held).filter(|held| held.starts_with('"') && !held.contains(','));
-    match state.conversations.document(&caller.tenant, &id, single).await? {
-        Fetched::Found(stored) if holds(held, &stored.etag) => Ok(not_modified(&stored.etag)),
-        Fetched::Found(stored) => {
-            let asset = shown(stored.asset);
-            let mut response = Json(AssetAnswer { asset }).into_response();
-            tag(&mut response, &stored.etag);
-            Ok(response)
+    match state.conversations.document(&caller.tenant, id, single).await? {
+        Fetched::Found(stored) if holds(held, &stored.etag) => {
+            Ok(Read::NotModified(not_modified(&stored.etag)))
         }
-        Fetched::NotModified => Ok(not_modified(held)),
-        Fetched::Absent => Err(no_document()),
+        Fetched::Found(stored) => Ok(Read::Found(stored)),
+        Fetched::NotModified => Ok(Read::NotModified(not_modified(held))),
+        Fetched::Absent => Ok(Read::Absent),
     }
 }
 

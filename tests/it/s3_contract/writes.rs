@@ -232,6 +232,44 @@ pub(super) async fn many_are_deleted_at_once(place: Place) {
     assert_eq!(all_keys(&place).await, [place.key("kept")]);
 }
 
+/// Versions and markers by their ids, as many at once as one request takes: nothing is left of the key.
+pub(super) async fn versions_are_removed_for_good(place: Place) {
+    for body in ["one", "two"] {
+        place.put("key", body).send().await.unwrap();
+        let delete = place.client.delete_object().bucket(&place.bucket);
+        delete.key(place.key("key")).send().await.unwrap();
+    }
+    place.put("kept", "kept").send().await.unwrap();
+    for markers in [false, true] {
+        let mut named = Delete::builder().quiet(true);
+        let listed = all_versions(&place).await;
+        for version in listed
+            .iter()
+            .filter(|version| version.key == place.key("key") && version.marker == markers)
+        {
+            let object = ObjectIdentifier::builder()
+                .key(&version.key)
+                .version_id(&version.id);
+            named = named.objects(object.build().unwrap());
+        }
+        let delete = place
+            .client
+            .delete_objects()
+            .bucket(&place.bucket)
+            .delete(named.build().unwrap());
+        let deleted = delete.send().await.unwrap();
+        assert_eq!(deleted.errors().len(), 0);
+        // As long as a marker is there, the key is absent.
+        assert_eq!(all_keys(&place).await, [place.key("kept")]);
+    }
+    let left: Vec<_> = all_versions(&place)
+        .await
+        .into_iter()
+        .map(|version| version.key)
+        .collect();
+    assert_eq!(left, [place.key("kept")]);
+}
+
 pub(super) async fn metadata_comes_back(place: Place) {
     let put = place.put("key", "body").content_type("application/json");
     put.metadata("author", "turn c2e001-00007")

@@ -57,6 +57,8 @@ answers! {
     BaseUnknown = PRECONDITION_FAILED, "No version of the document has the ETag that the save is based on.";
     /// A save says what it is based on.
     BaseMissing = PRECONDITION_REQUIRED, "If-Match is missing.";
+    /// It is not as the caller knows it.
+    Changed = PRECONDITION_FAILED, "It has changed since; the ETag is that of what is there now, if it is there.", "etag": String;
     /// Every route with a body has it, and need not name it.
     BodyTooLarge = PAYLOAD_TOO_LARGE, "The body is too large.";
     /// Every route with a body has it, and need not name it.
