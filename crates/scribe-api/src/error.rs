@@ -68,6 +68,11 @@ impl ApiError {
         error
     }
 
+    /// For answers in another shape.
+    pub(crate) fn into_parts(self) -> (StatusCode, ErrorBody) {
+        (self.status, self.body)
+    }
+
     /// Names the field that it is about.
     pub(crate) fn about(mut self, field: Option<&str>) -> Self {
         self.body.field = field.map(str::to_owned);

@@ -35,6 +35,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for LargeBody<T> {
     }
 }
 
+/// A JSON body that carries texts and is passed on, so it is not taken apart here.
+pub(crate) struct PassedBody(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for PassedBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let limit = limits(&request).body_bytes;
+        let (parts, body) = request.into_parts();
+        check_json(&parts.headers)?;
+        Ok(Self(read_bytes(&parts.headers, body, limit).await?))
+    }
+}
+
 fn limits(request: &Request) -> Limits {
     request.extensions().get().copied().unwrap_or_default()
 }
@@ -59,14 +73,19 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathId<
 
 async fn read_json<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, ApiError> {
     let (parts, body) = request.into_parts();
-    if !is_json(&parts.headers) {
-        return Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "not_json",
-            "the body must be JSON, with the header content-type: application/json",
-        ));
-    }
+    check_json(&parts.headers)?;
     parse(&read_bytes(&parts.headers, body, limit).await?)
+}
+
+fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    if is_json(headers) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "not_json",
+        "the body must be JSON, with the header content-type: application/json",
+    ))
 }
 
 /// `application/json`, or what is built on it; a browser can't send these from a form.

@@ -148,6 +148,34 @@ async fn a_retry_is_the_same_turn_and_another_answer_is_kept_beside_it() {
         .collect();
     assert_eq!(answers_kept, ["Maren.", "Voss."]);
 
+    assert!(
+        turns.iter().all(|turn| turn.replaces.is_none()),
+        "the same words may be said twice"
+    );
+
+    // A client that names its messages has the answer regenerated, then edits its message.
+    for (question, answer) in [
+        ("Who?", "Maren."),
+        ("Who?", "Voss."),
+        ("Who?", "Voss."),
+        ("Who now?", "Sam."),
+    ] {
+        bench.chat.script(answers(answer));
+        let body = json!({ "conversationId": "c1",
+            "messages": [{ "id": "aB3", "role": "user", "parts": [{ "type": "text", "text": question }] }] });
+        bench.ask(LORE, &body, &[]).await.text().await;
+    }
+    let turns = bench.turns().await;
+    let named: Vec<_> = turns
+        .iter()
+        .filter(|turn| turn.message_id.as_str().starts_with("aB3"))
+        .collect();
+    let replaced: Vec<_> = named.iter().map(|turn| turn.replaces.as_ref()).collect();
+    assert_eq!(
+        replaced,
+        [None, Some(&named[0].message_id), Some(&named[1].message_id)]
+    );
+
     // A try that broke off and the one that succeeded are one turn.
     let dictation = bench.chat.dictate();
     let mut answering = bench.ask(LORE, &asks("When?"), &[]).await;
@@ -169,7 +197,7 @@ async fn a_retry_is_the_same_turn_and_another_answer_is_kept_beside_it() {
         (TriggerState::Pending, None)
     );
     assert_eq!(turn.assistant_response, "In the year 412.");
-    assert_eq!(bench.turns().await.len(), 3);
+    assert_eq!(bench.turns().await.len(), 6);
 }
 
 #[tokio::test]
@@ -223,7 +251,10 @@ async fn what_is_wrong_with_a_request_is_told() {
         let error: Value = answering.json().await;
         assert_eq!(error["error"]["code"], code, "{body}");
     }
-    let large = format!("{{\"messages\": [\"{}\"]}}", "x".repeat(17 * 1024 * 1024));
+    let large = format!(
+        "{{\"messages\": [\"{}\"]}}",
+        "x".repeat(scribe_api::MAX_BODY_BYTES)
+    );
     let answering = bench.ask_text(LORE, large, &[]).await;
     assert_eq!(
         (

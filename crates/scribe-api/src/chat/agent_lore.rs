@@ -2,7 +2,6 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use scribe_core::chat::{ChatRequest, context};
@@ -17,8 +16,10 @@ use super::following::respond;
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::json::PassedBody;
 use crate::openapi::answers::Unavailable;
 use crate::openapi::{CHAT, schemas};
+use crate::streams::StreamPlace;
 
 /// A request to a chat. What else it holds goes on to the chat.
 #[derive(ToSchema)]
@@ -62,10 +63,10 @@ struct AgentLoreRequest {
 pub(crate) async fn ask(
     State(state): State<ApiState>,
     caller: Caller,
+    place: StreamPlace,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    PassedBody(body): PassedBody,
 ) -> Result<Response, ApiError> {
-    let body = body.map_err(|rejection| unread(&rejection))?;
     let request = ChatRequest::read(&body)
         .map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", error.to_string()))?;
     let conversation: Option<ConversationId> = match header(&headers, &CONVERSATION) {
@@ -102,7 +103,7 @@ pub(crate) async fn ask(
     };
     let (following, carried) = asking.map_or((None, None), |asking| (Some(asking.following), asking.carried));
     match answer {
-        Ok(answer) => Ok(respond(answer, following, carried.as_ref())),
+        Ok(answer) => Ok(respond(answer, following, carried.as_ref(), place)),
         Err(error) => {
             tracing::warn!("a chat was not answered: {error}");
             if let Some(following) = following {
@@ -130,18 +131,6 @@ async fn document(state: &ApiState, key: &ConversationKey) -> Option<ChatDocumen
             None
         }
     }
-}
-
-fn unread(rejection: &BytesRejection) -> ApiError {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let message = format!("the body is larger than {} bytes", super::MAX_CHAT_BODY_BYTES);
-        return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
-    }
-    ApiError::new(
-        StatusCode::BAD_REQUEST,
-        "unreadable_body",
-        "the body could not be read",
-    )
 }
 
 /// A status and a word for each way in which a chat fails to answer.

@@ -60,9 +60,10 @@ impl Asking {
             (None, _) => return None,
         };
         let named = header(headers, &MESSAGE);
+        let is_named = named.is_some() || asked.client_id.as_ref().is_some_and(|id| !id.is_empty());
         let message_id = turn_id(&conversation, &asked, named.as_deref());
         let key = ConversationKey::new(caller.tenant.clone(), conversation);
-        let mut following = Following::new(state, key.clone(), message_id, asked);
+        let mut following = Following::new(state, key.clone(), message_id, is_named, asked);
         let carried = match &commanded {
             Some(commanded) => {
                 let mut carried =

@@ -15,7 +15,9 @@ use futures_util::Stream;
 use http::HeaderValue;
 use http::header::CONTENT_LENGTH;
 use scribe_core::chat::{AnswerReader, Asked, Finding, Form, Incompletion, other_answer_id};
-use scribe_core::{ConversationKey, MessageId};
+use scribe_core::turn::TriggerState;
+use scribe_core::{ConversationKey, MessageId, ScribeTrigger};
+use scribe_engine::Conversations;
 use scribe_engine::chat::{Answer, AnswerBody, UpstreamError};
 use scribe_trigger::{RecordError, Recorder, TurnRequest};
 use tokio::runtime::Handle;
@@ -25,6 +27,7 @@ use super::asking::{COMMAND, CONVERSATION, MESSAGE};
 use super::commands::Carried;
 use crate::ApiState;
 use crate::error::chain;
+use crate::streams::{StreamPlace, WhenOver};
 
 /// What an older protocol of the AI SDK says in its head. Its text is not what it seems.
 const OLD_AI_SDK: &str = "x-vercel-ai-data-stream";
@@ -37,20 +40,31 @@ pub(crate) struct Following(Option<Turn>);
 
 struct Turn {
     recorder: Recorder,
+    conversations: Conversations,
     key: ConversationKey,
     message_id: MessageId,
     asked: Asked,
     /// What must be done before it is recorded: the scribe's start.
     after: Option<JoinHandle<()>>,
+    /// Whether the client named it. An id that was made from texts may stand for two turns in which the same was said.
+    is_named: bool,
     /// Whether it is nothing but a command, which no document is about.
     ignored: bool,
     record_wait: Duration,
 }
 
 impl Following {
-    pub(crate) fn new(state: &ApiState, key: ConversationKey, message_id: MessageId, asked: Asked) -> Self {
+    pub(crate) fn new(
+        state: &ApiState,
+        key: ConversationKey,
+        message_id: MessageId,
+        is_named: bool,
+        asked: Asked,
+    ) -> Self {
         Self(Some(Turn {
             recorder: state.recorder.clone(),
+            conversations: state.conversations.clone(),
+            is_named,
             key,
             message_id,
             asked,
@@ -131,11 +145,9 @@ impl Turn {
             Finding::Complete(text) => self.asked.answered(&text),
         };
         self.ready().await;
-        let mut recorded = self.record(self.message_id.clone(), &answer).await;
+        let mut recorded = self.record(self.message_id.clone(), None, &answer).await;
         if let Err(RecordError::OtherText { .. }) = recorded {
-            // The client asked once more and was answered otherwise. Both are kept.
-            let other = other_answer_id(&self.message_id, &self.asked.user_message, &answer);
-            recorded = self.record(other, &answer).await;
+            recorded = self.record_other(&answer).await;
         }
         let (id, key) = (&self.message_id, &self.key);
         match recorded {
@@ -150,7 +162,39 @@ impl Turn {
         }
     }
 
-    async fn record(&self, message_id: MessageId, answer: &str) -> Result<(), RecordError> {
+    /// Records another answer to the same question, or an edited question under its old id. Where the client named the
+    /// turn, the new one takes the place of the last one of that name; otherwise both are kept, because the same words
+    /// may have been said twice.
+    async fn record_other(&self, answer: &str) -> Result<(), RecordError> {
+        let other = other_answer_id(&self.message_id, &self.asked.user_message, answer);
+        let replaced = if self.is_named {
+            Some(self.last_of_this_name(&other).await)
+        } else {
+            None
+        };
+        self.record(other, replaced, answer).await
+    }
+
+    /// The last turn of this name, but the one itself; the first one where nobody can be asked.
+    async fn last_of_this_name(&self, itself: &MessageId) -> MessageId {
+        let turns = self.conversations.turns(&self.key).await.unwrap_or_default();
+        let others = format!("{}-again-", self.message_id);
+        let is_of_this_name = |turn: &&ScribeTrigger| {
+            let id = turn.message_id.as_str();
+            turn.message_id != *itself
+                && turn.state != TriggerState::Incomplete
+                && (id == self.message_id.as_str() || id.starts_with(&others))
+        };
+        let last = turns.iter().filter(is_of_this_name).max_by_key(|turn| turn.seq);
+        last.map_or_else(|| self.message_id.clone(), |turn| turn.message_id.clone())
+    }
+
+    async fn record(
+        &self,
+        message_id: MessageId,
+        replaced: Option<MessageId>,
+        answer: &str,
+    ) -> Result<(), RecordError> {
         let request = TurnRequest::new(
             self.key.tenant.clone(),
             self.key.conversation.clone(),
@@ -158,6 +202,10 @@ impl Turn {
             self.asked.user_message.clone(),
             answer.to_owned(),
         );
+        let request = match replaced {
+            Some(replaced) => request.replacing(replaced),
+            None => request,
+        };
         self.recorder.record(request).await.map(drop)
     }
 }
@@ -168,6 +216,10 @@ pub(crate) fn respond(
     following: Option<Following>,
     carried: Option<&Carried>,
 ) -> Response {
+    let form = match answer.header(OLD_AI_SDK) {
+        None if answer.is_plain() => Form::of(answer.header("content-type")),
+        _ => Form::Unknown,
+    };
     let mut headers = std::mem::take(&mut answer.headers);
     if let Some(turn) = following.as_ref().and_then(|following| following.0.as_ref()) {
         let mut tell = |name, value: &str| {
@@ -186,13 +238,7 @@ pub(crate) fn respond(
         Some(following) if status.is_success() => {
             // The server would not wait for the end of a body whose length it knows.
             headers.remove(CONTENT_LENGTH);
-            let form = match answer.header(OLD_AI_SDK) {
-                None if answer.is_plain() => {
-                    Form::of(headers.get("content-type").and_then(|value| value.to_str().ok()))
-                }
-                _ => Form::Unknown,
-            };
-            streamed(Followed {
+            Body::from_stream(Followed {
                 reader: Some(AnswerReader::new(form, answer.content_length)),
                 bytes: answer.body,
                 following,
@@ -209,19 +255,14 @@ pub(crate) fn respond(
                 // A request that the chat refuses is no turn.
                 _ => {}
             }
-            streamed(answer.body)
+            Body::from_stream(answer.body)
         }
-        None => streamed(answer.body),
+        None => Body::from_stream(answer.body),
     };
-    let mut response = Response::new(body);
+    let mut response = Response::new(place.body(body, WhenOver::Break));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-/// A body that streams: the one place where its time and number are bounded.
-fn streamed(bytes: impl Stream<Item = Result<Bytes, UpstreamError>> + Send + 'static) -> Body {
-    Body::from_stream(bytes)
 }
 
 /// An answer that is read along.

@@ -14,19 +14,14 @@ mod commands;
 mod following;
 mod openai;
 
-use axum::extract::DefaultBodyLimit;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::ApiState;
-
-/// The largest request to a chat, in bytes: pictures go along in them.
-pub(crate) const MAX_CHAT_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(agent_lore::ask))
         .routes(routes!(openai::complete))
         .routes(routes!(openai::models))
-        .layer(DefaultBodyLimit::max(MAX_CHAT_BODY_BYTES))
 }

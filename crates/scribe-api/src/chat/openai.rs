@@ -4,7 +4,6 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use scribe_core::chat::ChatRequest;
@@ -16,7 +15,10 @@ use super::asking::{Asking, CONVERSATION, header};
 use super::following::respond;
 use crate::ApiState;
 use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::json::PassedBody;
 use crate::openapi::{CHAT, schemas};
+use crate::streams::StreamPlace;
 
 /// An error in `OpenAI`'s shape, which its clients turn into the exceptions that their programs know.
 pub(crate) struct OpenAiError {
@@ -50,20 +52,14 @@ impl From<UpstreamError> for OpenAiError {
     }
 }
 
-impl From<BytesRejection> for OpenAiError {
-    fn from(rejection: BytesRejection) -> Self {
-        let (code, message) = match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                let message = format!("the body is larger than {} bytes", super::MAX_CHAT_BODY_BYTES);
-                ("body_too_large", message)
-            }
-            _ => ("unreadable_body", "the body could not be read".to_owned()),
-        };
+impl From<ApiError> for OpenAiError {
+    fn from(error: ApiError) -> Self {
+        let (status, body) = error.into_parts();
         Self {
-            status: rejection.status(),
-            code,
+            status,
+            code: body.code,
             param: None,
-            message,
+            message: body.message,
         }
     }
 }
@@ -93,10 +89,11 @@ impl From<BytesRejection> for OpenAiError {
 pub(crate) async fn complete(
     State(state): State<ApiState>,
     caller: Caller,
+    place: StreamPlace,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Result<PassedBody, ApiError>,
 ) -> Result<Response, OpenAiError> {
-    let body = body?;
+    let PassedBody(body) = body?;
     let named = match header(&headers, &CONVERSATION) {
         Some(named) => Some(named.parse().map_err(|error| OpenAiError {
             status: StatusCode::BAD_REQUEST,
@@ -123,7 +120,7 @@ pub(crate) async fn complete(
         .await;
     let (following, carried) = asking.map_or((None, None), |asking| (Some(asking.following), asking.carried));
     match answer {
-        Ok(answer) => Ok(respond(answer, following, carried.as_ref())),
+        Ok(answer) => Ok(respond(answer, following, carried.as_ref(), place)),
         Err(error) => {
             tracing::warn!("a chat was not answered: {error}");
             if let Some(following) = following {
@@ -145,8 +142,9 @@ pub(crate) async fn complete(
 pub(crate) async fn models(
     State(state): State<ApiState>,
     _caller: Caller,
+    place: StreamPlace,
     headers: HeaderMap,
 ) -> Result<Response, OpenAiError> {
     let answer = state.chat.ask_openai("models", None, &headers).await?;
-    Ok(respond(answer, None, None))
+    Ok(respond(answer, None, None, place))
 }

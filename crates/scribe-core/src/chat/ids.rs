@@ -25,8 +25,7 @@ pub fn turn_id(conversation: &ConversationId, asked: &Asked, named: Option<&str>
 /// The id of a turn that was answered once more, and otherwise: by a client that regenerates, or by one that asked again
 /// although the first answer was taken. The same answer gives the same id, so it too may come twice.
 ///
-/// Both turns are kept. A turn that takes the place of another would say so instead of having an id of its own: this is
-/// the place for it.
+/// Whether it takes the place of the first one is for whoever records it to say.
 #[must_use]
 pub fn other_answer_id(id: &MessageId, user_message: &str, answer: &str) -> MessageId {
     let answer = MessageId::hashed("again", &[user_message, answer]);
