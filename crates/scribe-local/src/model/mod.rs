@@ -3,6 +3,8 @@
 //! It speaks the real protocol, so that the same client runs as in the cloud, and it writes honest extracts: whole
 //! sentences of the turn, with who said them. It is no model: it does not understand, correct or rewrite anything.
 //!
+//! Asked in a chat it says that it is none, so that the chat's routes can be tried without a key.
+//!
 //! - `protocol`: OpenAI's chat completions on the wire;
 //! - `reading`: the turn and the document, found in the prompt;
 //! - `sentences`, `extract`: what is worth writing, and how it is written.

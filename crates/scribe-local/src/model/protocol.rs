@@ -25,6 +25,10 @@ use super::reading::Reading;
 /// The name under which the stand-in answers, whatever model was asked for.
 pub(super) const MODEL: &str = "stand-in";
 
+/// What it says in a chat: it has nothing to say, and says so. The scribe writes nothing of it down.
+pub(super) const CHAT_ANSWER: &str = "I am the stand-in model: I understand nothing and can't answer, but the scribe \
+     reads along. OPENAI_API_KEY or OPENAI_BASE_URL names a model that answers.";
+
 /// The server's routes.
 pub(super) fn router(pace: Pace) -> Router {
     Router::new()
@@ -56,6 +60,8 @@ async fn models() -> Json<Value> {
 
 /// A request that can be answered.
 struct Question {
+    /// Whether a person asks: the scribe wants its answer in a shape.
+    is_chat: bool,
     reading: Option<Reading>,
     prompt_tokens: usize,
     max_tokens: usize,
@@ -121,8 +127,11 @@ impl Question {
         }
         check_format(&request["response_format"])?;
         let contents = contents(&request["messages"])?;
+        let reading = contents.last().and_then(|content| Reading::of(content));
+        let wants_text = matches!(request["response_format"]["type"].as_str(), None | Some("text"));
         Ok(Self {
-            reading: contents.last().and_then(|content| Reading::of(content)),
+            is_chat: reading.is_none() && wants_text,
+            reading,
             prompt_tokens: contents.iter().map(|content| tokens(content)).sum(),
             max_tokens: max_tokens(request)?,
             stream,
@@ -139,22 +148,29 @@ fn flag(request: &Value, name: &'static str) -> Result<bool, Wrong> {
     }
 }
 
-fn contents(messages: &Value) -> Result<Vec<&str>, Wrong> {
+fn contents(messages: &Value) -> Result<Vec<String>, Wrong> {
     let messages = messages.as_array().filter(|messages| !messages.is_empty());
     let messages = messages.ok_or(wrong("messages", "there must be a message"))?;
     let content = |message: &'_ Value| {
-        matches!(
+        let is_known = matches!(
             message["role"].as_str(),
-            Some("system" | "developer" | "user" | "assistant")
-        ) && message["content"].is_string()
+            Some("system" | "developer" | "user" | "assistant" | "tool")
+        );
+        text(&message["content"]).filter(|_| is_known)
     };
-    if !messages.iter().all(content) {
-        return Err(wrong("messages", "each message needs a role and a text"));
+    let contents: Option<Vec<String>> = messages.iter().map(content).collect();
+    contents.ok_or(wrong("messages", "each message needs a role and a text"))
+}
+
+/// A message's text: as it is, or in parts, of which others than text are passed over.
+fn text(content: &Value) -> Option<String> {
+    match content {
+        Value::String(text) => Some(text.clone()),
+        // An assistant that only called tools has said nothing.
+        Value::Null => Some(String::new()),
+        Value::Array(parts) => Some(parts.iter().filter_map(|part| part["text"].as_str()).collect()),
+        _ => None,
     }
-    Ok(messages
-        .iter()
-        .filter_map(|message| message["content"].as_str())
-        .collect())
 }
 
 fn max_tokens(request: &Value) -> Result<usize, Wrong> {
@@ -199,7 +215,11 @@ fn check_format(format: &Value) -> Result<(), Wrong> {
 }
 
 async fn reply(question: &Question, pace: Pace) -> Response {
-    let answer = extract::answer(question.reading.as_ref()).to_string();
+    let answer = if question.is_chat {
+        CHAT_ANSWER.to_owned()
+    } else {
+        extract::answer(question.reading.as_ref()).to_string()
+    };
     let mut pieces = pieces(&answer);
     let cut = pieces.len() > question.max_tokens;
     pieces.truncate(question.max_tokens);

@@ -4,6 +4,8 @@ use scribe_core::blocks::plain_text;
 use scribe_core::prompt::{DOCUMENT_BEGIN, DOCUMENT_END, OUTLINE_BEGIN, OUTLINE_END, TURN_BEGIN, TURN_END};
 use serde::Deserialize;
 
+use super::protocol::CHAT_ANSWER;
+
 /// A prompt, as far as the stand-in looks at it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Reading {
@@ -38,7 +40,9 @@ impl Reading {
         let turn: Turn = serde_json::from_str(turn).ok()?;
         let mut reading = Self {
             user: turn.user,
-            assistant: turn.assistant,
+            assistant: Some(turn.assistant)
+                .filter(|said| said != CHAT_ANSWER)
+                .unwrap_or_default(),
             ..Self::default()
         };
         for text in between(content, OUTLINE_BEGIN, OUTLINE_END).filter_map(block_text) {

@@ -228,6 +228,32 @@ async fn requests_that_openai_refuses_are_refused() {
 }
 
 #[tokio::test]
+async fn in_a_chat_it_says_what_it_is_and_none_of_it_is_written_down() {
+    let model = started().await;
+    let messages =
+        json!([{ "role": "user", "content": [{ "type": "text", "text": "Who keeps the lamp?" }] }]);
+    let asked = json!({ "model": "any", "messages": messages });
+    let (status, body) = post(&model, &asked).await;
+    let said = body["choices"][0]["message"]["content"].as_str().unwrap();
+    assert_eq!((status, said), (200, protocol::CHAT_ANSWER));
+
+    let turn = turn(
+        1,
+        "Maren of Voss has kept the northern lighthouse since 412.".into(),
+        said.to_owned(),
+    );
+    let prompt = prompted(&new_document(), &turn);
+    let completion = narrator(&model)
+        .ask(&prompt, Instant::now() + std::time::Duration::from_secs(30))
+        .await;
+    let written = completion.unwrap().text;
+    assert!(
+        written.contains("lighthouse") && !written.contains("stand-in"),
+        "{written}"
+    );
+}
+
+#[tokio::test]
 async fn an_answer_at_once_is_the_same_as_a_stream() {
     let model = started().await;
     let (status, body) = post(&model, &request(&[])).await;
