@@ -35,7 +35,7 @@ run: ## Start everything on 127.0.0.1:3000, until Ctrl-C; documents stay in .scr
 
 test: ## Run all tests
 	$(title)
-	@.ci/install compiler redis moto seaweedfs schemathesis
+	@.ci/install compiler redis moto seaweedfs schemathesis openai npm
 	cargo build $(locked) --workspace --bins --tests
 	cargo test $(locked) --workspace --doc --quiet
 	cargo $(run-tests) $(one-by-one)

@@ -2,6 +2,7 @@
 //! the list as what never became whole.
 
 mod agent_lore;
+mod clients;
 mod commands;
 mod drop_in;
 mod latency;
