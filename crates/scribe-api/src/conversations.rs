@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::caller::Caller;
-use crate::conditional;
+use crate::conditions;
 use crate::error::ApiError;
 use crate::json::PathId;
 use crate::openapi::answers::{Gone, NotFound, Unavailable};
@@ -117,7 +117,7 @@ async fn read(
     };
     // Time passes also where nothing happens.
     let waiting_for_ms = answer.status.waiting_for_ms.take();
-    let tag = conditional::tag(&answer)?;
+    let tag = conditions::tag_of(&answer)?;
     answer.status.waiting_for_ms = waiting_for_ms;
-    Ok(conditional::answer(&headers, &tag, &answer))
+    Ok(conditions::unless_held(&headers, &tag, &answer))
 }

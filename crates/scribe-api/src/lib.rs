@@ -3,7 +3,6 @@
 mod background_doc;
 mod caller;
 mod chat;
-mod conditional;
 mod conditions;
 pub mod config;
 mod conversations;

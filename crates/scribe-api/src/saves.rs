@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::IF_MATCH;
 use http::{HeaderMap, StatusCode};
 use scribe_core::edits::Suggestion;
 use scribe_core::{AssetId, MediaAsset};
@@ -16,6 +15,7 @@ use utoipa_axum::routes;
 use crate::ApiState;
 use crate::background_doc::check_title;
 use crate::caller::Caller;
+use crate::conditions::if_match;
 use crate::error::ApiError;
 use crate::json::{LargeBody, PathId};
 use crate::media_assets::{no_document, shown, tag};
@@ -161,31 +161,12 @@ async fn save(
     Ok(response)
 }
 
-/// The one version that `If-Match` names. What stands between may have made a weak tag of it.
+/// The one version that `If-Match` names. "Any" is none: it would overwrite what others wrote.
 fn base_etag(headers: &HeaderMap) -> Result<String, ApiError> {
-    let Some(value) = headers.get(IF_MATCH) else {
-        return Err(ApiError::new(
-            StatusCode::PRECONDITION_REQUIRED,
-            "base_missing",
-            "a save needs the header If-Match with the ETag of the version that it is based on",
-        )
-        .about(Some("if-match")));
-    };
-    let etag = value.to_str().unwrap_or_default().trim();
-    let etag = etag.strip_prefix("W/").unwrap_or(etag);
-    let is_one = etag.len() > 2
-        && etag.starts_with('"')
-        && etag.ends_with('"')
-        && !etag[1..etag.len() - 1].contains('"');
-    if is_one {
-        Ok(etag.to_owned())
-    } else {
-        Err(ApiError::field(
-            "if-match",
-            "must be one ETag in its quotes, as reading the document gave it; \"*\" is not taken, because it would \
-             overwrite what others wrote",
-        ))
-    }
+    let missing = "a save needs the header If-Match with the ETag of the version that it is based on";
+    if_match(headers)?.ok_or_else(|| {
+        ApiError::new(StatusCode::PRECONDITION_REQUIRED, "base_missing", missing).about(Some("if-match"))
+    })
 }
 
 /// A document's text.

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::caller::Caller;
-use crate::conditional;
+use crate::conditions;
 use crate::error::ApiError;
 use crate::json::{LargeBody, PathId};
 use crate::openapi::answers::{Conflict, Gone, NotFound, Unavailable};
@@ -254,9 +254,9 @@ async fn list(
     let answer = TurnList {
         turns: views(turns, enabled, |_| true),
     };
-    Ok(conditional::answer(
+    Ok(conditions::unless_held(
         &headers,
-        &conditional::tag(&answer)?,
+        &conditions::tag_of(&answer)?,
         &answer,
     ))
 }

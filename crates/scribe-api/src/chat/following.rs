@@ -215,6 +215,7 @@ pub(crate) fn respond(
     mut answer: Answer,
     following: Option<Following>,
     carried: Option<&Carried>,
+    place: StreamPlace,
 ) -> Response {
     let form = match answer.header(OLD_AI_SDK) {
         None if answer.is_plain() => Form::of(answer.header("content-type")),

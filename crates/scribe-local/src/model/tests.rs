@@ -244,7 +244,7 @@ async fn in_a_chat_it_says_what_it_is_and_none_of_it_is_written_down() {
     );
     let prompt = prompted(&new_document(), &turn);
     let completion = narrator(&model)
-        .ask(&prompt, Instant::now() + std::time::Duration::from_secs(30))
+        .ask(&prompt, Instant::now() + Duration::from_secs(30))
         .await;
     let written = completion.unwrap().text;
     assert!(
