@@ -16,8 +16,8 @@ pub(crate) struct Route {
     pub(crate) path: String,
     /// Whether the document says that nobody need show who they are.
     pub(crate) is_open: bool,
-    /// The statuses that the document names.
-    pub(crate) statuses: Vec<u16>,
+    /// The statuses that the document names; `default` is any.
+    statuses: Vec<String>,
     body: Option<Value>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn routes(document: &Value) -> Vec<Route> {
                 method: method.to_uppercase(),
                 path: path.clone(),
                 is_open: operation["security"] == json!([{}]),
-                statuses: statuses.map(|status| status.parse().unwrap()).collect(),
+                statuses: statuses.cloned().collect(),
                 body: operation["requestBody"]["content"]
                     .get("application/json")
                     .map(|content| content["schema"].clone()),
@@ -46,6 +46,14 @@ pub(crate) fn routes(document: &Value) -> Vec<Route> {
 }
 
 impl Route {
+    /// Whether the document names this status.
+    pub(crate) fn names(&self, status: u16) -> bool {
+        let status = status.to_string();
+        self.statuses
+            .iter()
+            .any(|named| *named == status || named == "default")
+    }
+
     /// The path with ids in it. A part that nobody here knows becomes an id that nothing has.
     pub(crate) fn path_with(&self, ids: &Ids) -> String {
         let parts = self.path.split('/').map(|part| match part {
