@@ -17,7 +17,6 @@ mod openapi;
 mod paging;
 mod saves;
 mod settings;
-#[cfg_attr(not(test), expect(dead_code, reason = "the routes that stream come next"))]
 mod streams;
 mod suggestions;
 mod turns;

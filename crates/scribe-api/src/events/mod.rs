@@ -49,6 +49,7 @@ use crate::error::ApiError;
 use crate::json::PathId;
 use crate::openapi::answers::{Gone, NotFound, Unavailable};
 use crate::openapi::{SCRIBE, schemas};
+use crate::streams::{StreamPlace, WhenOver};
 use position::Position;
 use reader::Reader;
 
@@ -84,6 +85,7 @@ struct Asked {
 async fn read(
     State(state): State<ApiState>,
     caller: Caller,
+    place: StreamPlace,
     PathId(conversation_id): PathId,
     query: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
@@ -104,7 +106,8 @@ async fn read(
     });
     let mut response = Sse::new(events)
         .keep_alive(KeepAlive::new().interval(heartbeat))
-        .into_response();
+        .into_response()
+        .map(|events| place.body(events, WhenOver::End));
     response.headers_mut().insert(
         HeaderName::from_static("x-accel-buffering"),
         HeaderValue::from_static("no"),
