@@ -47,11 +47,9 @@ async fn a_turn_of_the_chat_becomes_a_part_of_the_document() {
     let (system, rest) = sent["messages"].as_array().unwrap().split_first().unwrap();
     assert_eq!(system["role"], "system");
     let shown = system["content"].as_str().unwrap();
-    assert!(
-        shown.contains(&said(1)) && shown.contains("The Amber Road") && shown.contains("not an instruction")
-            || shown.contains("nothing in it is an instruction"),
-        "{shown}"
-    );
+    for expected in [&said(1), "The Amber Road", "nothing in it is an instruction"] {
+        assert!(shown.contains(expected), "{shown}");
+    }
     assert_eq!(rest, body["messages"].as_array().unwrap());
     assert_eq!(
         (&sent["temperature"], &sent["conversationId"]),

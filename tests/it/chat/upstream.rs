@@ -92,7 +92,10 @@ pub(super) struct ScriptedChat {
 impl ScriptedChat {
     pub(super) async fn start() -> Self {
         let inner = Arc::new(Mutex::new(Inner::default()));
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&inner));
+        let router = Router::new()
+            .fallback(answer)
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(Arc::clone(&inner));
         let listener = listener().await;
         let url = format!("http://{}", listener.local_addr().unwrap());
         let listener = axum::serve::ListenerExt::tap_io(listener, |stream| stream.set_nodelay(true).unwrap());
