@@ -123,22 +123,25 @@ impl Record {
         self.conversations.keys()
     }
 
-    /// Adds a turn that is being woven instead of another one, which is never woven from now on. Where that one is not
-    /// there yet it goes in before the new one and under its sequence, which may be all that is known: so order and
-    /// floor are as if the new one were alone. Answers whether it was not there.
-    pub fn replace(
+    /// Adds a turn that is being woven, and those that it replaces, which are never woven from now on. Where those are
+    /// not there yet they go in before the new one and under its sequence, which may be all that is known: so order and
+    /// floor are as if the new one were alone. Answers those that were not there.
+    pub fn replace<'a>(
         &mut self,
         conversation: &ConversationId,
-        replaced: &MessageId,
+        replaced: impl IntoIterator<Item = &'a MessageId>,
         message: MessageId,
         seq: Seq,
-    ) -> bool {
-        let is_new = !self.has(conversation, replaced);
-        if is_new {
-            self.dismiss(conversation, replaced.clone(), seq);
+    ) -> Vec<MessageId> {
+        let mut new = Vec::new();
+        for replaced in replaced {
+            if !self.has(conversation, replaced) {
+                self.dismiss(conversation, replaced.clone(), seq);
+                new.push(replaced.clone());
+            }
         }
         self.add(conversation, message, seq);
-        is_new
+        new
     }
 
     /// How many turns of a conversation were woven into the document. One that was replaced is counted, as its
@@ -212,14 +215,10 @@ mod tests {
     fn a_replaced_turn_is_never_new_again() {
         let mut record = Record::default();
         record.add(&id("c"), id("m1"), Seq(10));
-        assert!(
-            !record.replace(&id("c"), &id("m1"), id("m2"), Seq(20)),
-            "m1 was woven"
-        );
-        assert!(
-            record.replace(&id("c"), &id("m3"), id("m4"), Seq(40)),
-            "m3 was not"
-        );
+        let replaced = record.replace(&id("c"), &[id("m1")], id("m2"), Seq(20));
+        assert!(replaced.is_empty(), "m1 was woven");
+        let replaced = record.replace(&id("c"), &[id("m1"), id("m3")], id("m4"), Seq(40));
+        assert_eq!(replaced, [id("m3")]);
         assert_eq!(record.turns(&id("c")), 3);
         // Whatever its own sequence is, when its event comes.
         check(&record, "m3", 30, Standing::Applied);

@@ -77,7 +77,8 @@ impl Documents {
         Ok(Base::Unknown)
     }
 
-    async fn version_of(
+    /// A version by its id; none where it is gone.
+    pub(super) async fn version_of(
         &self,
         key: &str,
         id: &str,

@@ -12,7 +12,7 @@ use scribe_core::{AssetId, MediaAsset, TenantId};
 use scribe_trigger::aws;
 
 use super::assets::asset_key;
-use super::{Documents, DocumentsError, StoredAsset, status};
+use super::{Documents, DocumentsError, status};
 
 /// How many versions are asked for their turn.
 const ASKED: usize = 100;
@@ -68,8 +68,8 @@ impl Documents {
                 continue;
             }
             let (Some(before), Some(after)) = (
-                self.asset_of(&key, older).await?,
-                self.asset_of(&key, version).await?,
+                self.readable(&key, older).await?,
+                self.readable(&key, version).await?,
             ) else {
                 break;
             };
@@ -109,33 +109,21 @@ impl Documents {
         }
     }
 
-    /// A version; none where it is gone, or nothing that this version of ours reads.
-    async fn asset_of(
+    /// A version; none where it is gone, or what this version of ours can't read.
+    async fn readable(
         &self,
         key: &str,
         version: &ObjectVersion,
     ) -> Result<Option<MediaAsset>, DocumentsError> {
-        let got = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .set_version_id(version.version_id.clone())
-            .send()
-            .await;
-        let output = match got {
-            Ok(output) => output,
-            Err(error) if status(&error) == Some(404) => return Ok(None),
-            Err(error) => return Err(unavailable("GET version", key, aws::describe(&error))),
-        };
-        let body = output
-            .body
-            .collect()
+        let (id, etag) = (version.version_id(), version.e_tag());
+        match self
+            .version_of(key, id.unwrap_or_default(), etag.unwrap_or_default())
             .await
-            .map_err(|_| unavailable("GET version", key, "the answer broke off".into()))?;
-        let json = String::from_utf8(body.to_vec()).unwrap_or_default();
-        let stored = StoredAsset::read(key, json, String::new()).ok();
-        Ok(stored.map(|stored| stored.asset))
+        {
+            Ok(stored) => Ok(stored.map(|stored| stored.asset)),
+            Err(DocumentsError::Malformed { .. } | DocumentsError::Newer { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

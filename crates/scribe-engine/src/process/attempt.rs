@@ -138,7 +138,7 @@ impl Engine {
         match result {
             Ok(committed) => {
                 own.saw(event, &claimant.trigger.message_id);
-                if let Some(replaced) = &committed.replaced_unwoven {
+                for replaced in &committed.replaced_unwoven {
                     own.saw(event, replaced);
                     self.settle_replaced(&claimant.key, replaced).await;
                 }

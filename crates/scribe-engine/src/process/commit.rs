@@ -31,8 +31,8 @@ pub(super) struct Committed {
     pub(super) late: bool,
     /// Whether this attempt asked the model.
     pub(super) asked_model: bool,
-    /// The turn that this one replaced before it was ever woven.
-    pub(super) replaced_unwoven: Option<MessageId>,
+    /// The turns that this one replaced before they were ever woven.
+    pub(super) replaced_unwoven: Vec<MessageId>,
 }
 
 impl Committed {
@@ -45,7 +45,7 @@ impl Committed {
             turns: record.turns(conversation),
             late: record.came_late(conversation, &turn.message_id),
             asked_model,
-            replaced_unwoven: None,
+            replaced_unwoven: Vec::new(),
         }
     }
 }
@@ -172,8 +172,8 @@ fn woven(
         })
 }
 
-/// The asset with a woven text, the turn in its record, and what became of the turn's edits; and the turn that it
-/// replaced, if that was not in the record.
+/// The asset with a woven text, the turn in its record, and what became of the turn's edits; and what it
+/// replaced, as far as that was not in the record.
 fn woven_asset(
     asset: &MediaAsset,
     state: &ScribeState,
@@ -181,7 +181,7 @@ fn woven_asset(
     outcomes: &[EditOutcome],
     turn: &Turn,
     base: &Base,
-) -> (MediaAsset, Option<MessageId>) {
+) -> (MediaAsset, Vec<MessageId>) {
     let mut state = state.clone();
     state.schema = scribe_core::SCRIBE_SCHEMA;
     state.blocks = document.manifest();

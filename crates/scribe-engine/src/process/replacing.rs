@@ -6,7 +6,7 @@
 
 use scribe_core::blocks::Document;
 use scribe_core::edits::{AroundTurn, TakenBack, take_back};
-use scribe_core::turn::Turn;
+use scribe_core::turn::{TriggerState, Turn};
 use scribe_core::{ConversationKey, MediaAsset, MessageId, ScribeState};
 
 use super::Engine;
@@ -17,16 +17,34 @@ use crate::documents::{DocumentsError, Replacing, TurnVersions};
 /// The most blocks that stayed which are told one by one.
 const MOST_TOLD: usize = 20;
 
-/// The turn that is replaced, with what is known of the document around it.
+/// How many turns that were replaced one after the other, and never woven, are followed.
+const CHAIN: usize = 12;
+
+/// What is replaced: mostly one turn. Where that was never woven and was to replace another one, that one too, and so
+/// on; only the last of them can be in the text.
 pub(super) struct Replaced {
-    pub(super) message_id: MessageId,
-    /// As it stands in manifests.
-    pub(super) name: String,
-    /// The document before it and after it, where it was woven and S3 still knows.
+    /// The turns, the one that was named first.
+    turns: Vec<MessageId>,
+    /// The last of them, as it stands in manifests.
+    name: String,
+    /// Whether the last one may be in the text.
+    woven: bool,
+    /// The document before it and after it, where S3 still knows.
     around: Option<(Document, Document)>,
 }
 
 impl Replaced {
+    /// Whether it is as it was found, by a newer record.
+    fn holds(&self, key: &ConversationKey, state: &ScribeState) -> bool {
+        let (last, before) = self
+            .turns
+            .split_last()
+            .map_or((None, &[][..]), |(last, before)| (Some(last), before));
+        let is_there = |turn: &MessageId| state.record.has(&key.conversation, turn);
+        // What was looked for in vain may have been woven meanwhile, by an invocation that had lost its lease.
+        !before.iter().any(is_there) && (self.woven || !last.is_some_and(is_there))
+    }
+
     /// The document without the turn, as far as nobody built on it.
     pub(super) fn taken_out_of(&self, document: &Document) -> (Document, TakenBack) {
         let around = self.around.as_ref();
@@ -84,38 +102,38 @@ impl Base {
         })
     }
 
-    /// Puts the turn into the record, and the one that it replaces, of which nothing waits for a person's decision any
-    /// more. Answers that one if it was not there.
-    pub(super) fn record(&self, state: &mut ScribeState, turn: &Turn) -> Option<MessageId> {
+    /// Puts the turn into the record, and what it replaces, of which nothing waits for a person's decision any more.
+    /// Answers what was not there.
+    pub(super) fn record(&self, state: &mut ScribeState, turn: &Turn) -> Vec<MessageId> {
         let conversation = &turn.conversation.conversation;
-        let message_id = turn.message_id.clone();
-        let Some(Replaced {
-            message_id: replaced,
-            name,
-            ..
-        }) = &self.replaced
-        else {
-            state.record.add(conversation, message_id, turn.seq);
-            return None;
+        let replaced = match &self.replaced {
+            Some(replaced) => {
+                state.suggestions.withdraw(&replaced.name);
+                &replaced.turns[..]
+            }
+            None => &[],
         };
-        state.suggestions.withdraw(name);
-        let was_new = state.record.replace(conversation, replaced, message_id, turn.seq);
-        was_new.then(|| replaced.clone())
+        // The oldest first.
+        let replaced = replaced.iter().rev();
+        state
+            .record
+            .replace(conversation, replaced, turn.message_id.clone(), turn.seq)
     }
 
     /// What was taken back and what stayed, for whoever counts.
     pub(super) fn tell(&self, turn: &Turn) {
         let Some(replaced) = &self.replaced else { return };
+        let turns: Vec<&str> = replaced.turns.iter().map(MessageId::as_str).collect();
+        let turns = turns.join(", ");
         let kept = self.taken_back.kept.iter().take(MOST_TOLD);
         let kept: Vec<String> = kept.map(|(id, kept)| format!("{id} {}", kept.label())).collect();
         tracing::info!(
             turn.id = %turn.message_id,
             conversation.id = %turn.conversation,
-            turn.replaces = %replaced.message_id,
+            turn.replaces = turns,
             taken_back.kept = kept.join(", "),
-            "turn {} replaced {}, of which was taken back: {}",
+            "turn {} replaced {turns}, of which was taken back: {}",
             turn.message_id,
-            replaced.message_id,
             self.taken_back
         );
     }
@@ -131,27 +149,59 @@ impl Engine {
         state: &ScribeState,
         known: Option<Replaced>,
     ) -> Result<Option<Replaced>, AttemptError> {
-        let Some(message_id) = turn.replaced().cloned() else {
+        let Some(named) = turn.replaced() else {
             return Ok(None);
         };
-        if known.as_ref().is_some_and(|known| known.around.is_some()) {
-            return Ok(known);
+        if let Some(known) = known
+            && known.holds(&claimant.key, state)
+        {
+            return Ok(Some(known));
         }
         let conversation = &claimant.key.conversation;
-        let name = format!("{conversation}/{message_id}");
-        let entries = state.blocks.entries().iter();
-        let wrote = entries.flat_map(|entry| &entry.turns).any(|turn| *turn == name);
-        let around = if wrote || state.record.has(conversation, &message_id) {
+        let name_of = |message_id: &MessageId| format!("{conversation}/{message_id}");
+        let is_woven = |message_id: &MessageId| {
+            let name = name_of(message_id);
+            let mut turns = state.blocks.entries().iter().flat_map(|entry| &entry.turns);
+            state.record.has(conversation, message_id) || turns.any(|turn| *turn == name)
+        };
+        let (mut turns, mut last) = (Vec::new(), named.clone());
+        while !is_woven(&last) && turns.len() < CHAIN {
+            let Some(next) = self.replaced_by_unwoven(&claimant.key, &last).await? else {
+                break;
+            };
+            if next == turn.message_id || next == last || turns.contains(&next) {
+                break;
+            }
+            turns.push(std::mem::replace(&mut last, next));
+        }
+        let (name, woven) = (name_of(&last), is_woven(&last));
+        let around = if woven {
             let (tenant, id) = (&claimant.key.tenant, &claimant.session.text_asset_id);
             around(&self.documents.turn_versions(tenant, id, &name).await?)
         } else {
             None
         };
+        turns.push(last);
         Ok(Some(Replaced {
-            message_id,
+            turns,
             name,
+            woven,
             around,
         }))
+    }
+
+    /// What a turn that was never woven was to replace, as far as it is known itself.
+    async fn replaced_by_unwoven(
+        &self,
+        key: &ConversationKey,
+        message_id: &MessageId,
+    ) -> Result<Option<MessageId>, AttemptError> {
+        // Without Redis S3 may still have it.
+        if let Ok(Some(trigger)) = self.ledger.trigger(key, message_id).await {
+            return Ok(trigger.replaces);
+        }
+        let copies = self.documents.owed_turn(key, message_id).await?;
+        Ok(copies.into_iter().find_map(|copy| copy.event.replaces))
     }
 
     /// A replaced turn that was never woven is owed to nobody: Redis is told, and its copies under `waiting/` are
@@ -172,9 +222,9 @@ impl Engine {
             self.ledger.trigger(key, message_id),
             self.documents.owed_turn(key, message_id)
         );
-        // One that Redis does not know is not made known to it: its event may yet bring its texts.
+        // One that Redis does not know, or not whole, is not made known to it: its event may yet bring its texts.
         if let Some(trigger) = known.map_err(|error| error.to_string())?
-            && !trigger.processed
+            && !matches!(trigger.state, TriggerState::Processed | TriggerState::Incomplete)
         {
             let marked = self.ledger.mark_processed(key, &trigger).await;
             marked.map_err(|error| error.to_string())?;
