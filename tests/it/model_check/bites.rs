@@ -281,3 +281,13 @@ fn a_backlog_entry_that_changed_is_not_removed() {
     let way = check_breaks(without(Guard::BacklogUnchanged), apart, Invariant::Progress);
     assert!(way.ends_with("record 2 -> invoke 2: fails"), "{way}");
 }
+
+#[test]
+fn a_replaced_turn_that_is_not_in_the_record_is_woven_behind_its_replacement() {
+    let replaces = Bounds {
+        replaces: Some((1, 0)),
+        ..Bounds::new(2, &[])
+    };
+    let way = check_breaks(without(Guard::RecordReplaced), replaces, Invariant::Replaced);
+    assert!(way.contains("put 2") && way.ends_with("put 1"), "{way}");
+}

@@ -2,13 +2,13 @@
 //!
 //! "Two turns" and so on are what can be told apart at a time; each fault comes as often as it says, at any moment.
 
-use turn_protocol::Bounds;
 use turn_protocol::Fault::{
     BadAnswer, Duplicate, EarlySweep, Failover, Flush, Invoke, Kill, LambdaQueue, LeaseExpires, LoseBacklog,
     LoseQueue, LoseSession, LoseTriggers, Model, Off, PutAnswer, Redis, RedisAnswer, Replay, S3, Save,
 };
+use turn_protocol::{Bounds, Guard, Guards};
 
-use super::check_holds;
+use super::{check_holds, check_holds_with};
 
 #[test]
 fn killed_processes_lost_leases_saves_and_lost_answers() {
@@ -135,4 +135,36 @@ fn three_turns_and_a_window_of_one_id() {
         ..Bounds::new(3, &[(Failover, 1), (LeaseExpires, 1)])
     };
     check_holds(narrow, 100_000);
+}
+
+/// The second turn replaces the first, or the third does, with one between them.
+#[test]
+fn a_turn_that_replaces_another_one() {
+    let replaces = |turns, new, faults: &[_]| Bounds {
+        replaces: Some((new, 0)),
+        ..Bounds::new(turns, faults)
+    };
+    check_holds(replaces(2, 1, &[(Kill, 1), (LeaseExpires, 1), (Save, 1)]), 50_000);
+    check_holds(replaces(2, 1, &[(BadAnswer, 3), (Replay, 1), (Redis, 1)]), 50_000);
+    check_holds(replaces(2, 1, &[(Flush, 1), (Kill, 1), (Duplicate, 1)]), 50_000);
+    check_holds(
+        replaces(2, 1, &[(LoseTriggers, 1), (S3, 1), (PutAnswer, 1)]),
+        50_000,
+    );
+    check_holds(replaces(3, 2, &[(LeaseExpires, 1)]), 50_000);
+    let narrow = Bounds {
+        window: 1,
+        ..replaces(3, 1, &[(Failover, 1)])
+    };
+    check_holds(narrow, 20_000);
+}
+
+/// That a replaced turn is passed over saves a call; nothing depends on it, or on what Redis remembers of it.
+#[test]
+fn a_replaced_turn_that_is_not_passed_over() {
+    let bounds = Bounds {
+        replaces: Some((1, 0)),
+        ..Bounds::new(2, &[(Kill, 1), (LeaseExpires, 1), (Flush, 1)])
+    };
+    check_holds_with(Guards::ALL.without(Guard::PassOver), bounds, 50_000);
 }

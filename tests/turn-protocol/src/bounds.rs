@@ -21,6 +21,8 @@ pub struct Bounds {
     pub counts_calls: bool,
     /// A turn that kills every process that asks the model about it.
     pub kills: Option<u8>,
+    /// A turn, and the older one that it replaces.
+    pub replaces: Option<(u8, u8)>,
     /// What may go wrong, and how often.
     pub faults: Faults,
 }
@@ -38,6 +40,7 @@ impl Bounds {
             backlog_apart: false,
             counts_calls: false,
             kills: None,
+            replaces: None,
             faults: Faults::of(faults),
         }
     }

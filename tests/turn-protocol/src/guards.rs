@@ -42,6 +42,10 @@ pub enum Guard {
     SweepCopies,
     /// The sweeper queues a turn whose object waits and which Redis has as failed: a replay that stopped half-way.
     FinishReplays,
+    /// The PUT of a turn that replaces another one puts that one into the record too.
+    RecordReplaced,
+    /// A waiting turn is passed over while the one that replaces it waits.
+    PassOver,
     /// A backlog entry is removed only if it is unchanged since it was read.
     BacklogUnchanged,
 }

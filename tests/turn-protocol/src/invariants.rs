@@ -7,6 +7,7 @@ use ahash::RandomState;
 use stateright::Property;
 
 use crate::faults::Fault;
+use crate::guards::Guard;
 use crate::protocol::Protocol;
 use crate::redis::PATIENCE;
 use crate::state::{At, Call, Copied, Person, Standing, State};
@@ -24,8 +25,10 @@ pub enum Invariant {
     /// No turn is in the document twice.
     Once,
     /// Turns are woven in the order in which they were recorded, where no Redis lost or missed one, none was replayed,
-    /// and none was parked while somebody still wrote it.
+    /// none was parked while somebody still wrote it, and none had yielded to one that failed.
     InOrder,
+    /// A turn that was replaced is not woven behind the one that replaces it.
+    Replaced,
     /// A turn that was acknowledged is in the document, or its text stands somewhere.
     NeverLost,
     /// A turn that is neither in the document nor parked stands in two of three places, but for the time that the
@@ -43,9 +46,10 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Once,
         Self::InOrder,
+        Self::Replaced,
         Self::NeverLost,
         Self::TwoCopies,
         Self::PeopleWin,
@@ -59,6 +63,7 @@ impl Invariant {
         match self {
             Self::Once => "once",
             Self::InOrder => "in order",
+            Self::Replaced => "replaced",
             Self::NeverLost => "never lost",
             Self::TwoCopies => "two copies",
             Self::PeopleWin => "people win",
@@ -71,6 +76,7 @@ impl Invariant {
         let condition: fn(&Protocol, &State) -> bool = match self {
             Self::Once => |protocol, state| protocol.holds(Self::Once, once(state)),
             Self::InOrder => |protocol, state| protocol.holds(Self::InOrder, protocol.in_order(state)),
+            Self::Replaced => |protocol, state| protocol.holds(Self::Replaced, protocol.replaced(state)),
             Self::NeverLost => |protocol, state| protocol.holds(Self::NeverLost, protocol.none_lost(state)),
             Self::TwoCopies => |protocol, state| protocol.holds(Self::TwoCopies, protocol.two_copies(state)),
             Self::PeopleWin => |protocol, state| protocol.holds(Self::PeopleWin, protocol.people_win(state)),
@@ -113,8 +119,10 @@ impl Protocol {
     }
 
     fn in_order(&self, state: &State) -> bool {
-        let turns = state.document.turns();
-        let excused = LOSSES.iter().any(|&loss| self.used(state, loss) > 0)
+        let turns = state.document.woven();
+        let yielded = self.bounds.replaces.is_some() && self.used(state, Fault::BadAnswer) > 0;
+        let excused = yielded
+            || LOSSES.iter().any(|&loss| self.used(state, loss) > 0)
             || self.used(state, Fault::Replay) > 0
             || state.late
             || state.chat.iter().any(|recording| recording.direct());
@@ -123,6 +131,17 @@ impl Protocol {
                 .clone()
                 .zip(turns.skip(1))
                 .all(|(before, after)| before <= after)
+    }
+
+    fn replaced(&self, state: &State) -> bool {
+        let place = |turn: u8| state.document.turns().position(|other| other == turn);
+        self.bounds
+            .replaces
+            .is_none_or(|(new, old)| match (place(new), place(old)) {
+                (Some(new), Some(old)) => old < new,
+                (Some(_), None) => !self.guards.has(Guard::RecordReplaced),
+                (None, _) => true,
+            })
     }
 
     /// An acknowledged turn that is not in the document.

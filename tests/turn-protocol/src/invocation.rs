@@ -286,6 +286,12 @@ impl Protocol {
             return;
         }
         let mut document = run.base;
+        if let Some((new, old)) = self.bounds.replaces
+            && new == run.turn
+            && self.guards.has(Guard::RecordReplaced)
+        {
+            document.dismiss(old);
+        }
         document.weave(run.turn);
         state.document_was_written();
         state.document = document;

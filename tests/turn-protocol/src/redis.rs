@@ -43,8 +43,27 @@ impl Redis {
             attempts,
             copy,
             text_lost: false,
+            replaced: self.of(turn).replaced,
         };
         self.queue.add(turn);
+        if let Some((new, old)) = self.replaces
+            && new == turn
+        {
+            self.of_mut(old).replaced = self.of(old).standing != Standing::Absent;
+        }
+    }
+
+    /// The turn that is to be taken: the oldest that yields to no later one which replaces it and waits too.
+    fn first_to_take(&self, guards: Guards) -> Option<u8> {
+        let yields = |turn: u8| {
+            self.replaces.is_some_and(|(new, old)| {
+                let by = self.of(new);
+                let waits = by.standing == Standing::Waits && !by.text_lost && self.queue.has(new);
+                old == turn && self.of(old).replaced && waits && guards.has(Guard::PassOver)
+            })
+        };
+        let waiting = (0..).take(TURNS).filter(|&turn| self.queue.has(turn));
+        waiting.into_iter().find(|&turn| !yields(turn))
     }
 
     /// Whether the turn is to be queued again because Redis kept it and lost the queue.
@@ -80,7 +99,7 @@ impl Redis {
             Session::Unknown => Claim::NoSession,
             Session::Off => Claim::Disabled,
             Session::On if self.lease != Lease::Free => Claim::Busy,
-            Session::On => match self.queue.oldest() {
+            Session::On => match self.first_to_take(guards) {
                 None => Claim::Nothing,
                 Some(turn) => {
                     self.lease = Lease::Run(place);
@@ -101,8 +120,8 @@ impl Redis {
     }
 
     /// The turn that is to be handed on.
-    fn next_waiting(&self) -> Option<u8> {
-        let turn = self.queue.oldest()?;
+    fn next_waiting(&self, guards: Guards) -> Option<u8> {
+        let turn = self.first_to_take(guards)?;
         let known = self.of(turn);
         let has_text = known.standing != Standing::Absent && !known.text_lost;
         (self.session != Session::Off && has_text).then_some(turn)
@@ -134,7 +153,7 @@ impl Redis {
         if let (Some(cached), true) = (cached, self.session != Session::Unknown) {
             self.cached = cached;
         }
-        Some((copy, self.next_waiting()))
+        Some((copy, self.next_waiting(guards)))
     }
 
     /// A service's failure takes the attempt back. Without counting at the claim the others are counted here.
@@ -176,7 +195,7 @@ impl Redis {
             self.fail(turn, text_lost);
         }
         self.lease = Lease::Free;
-        Some(self.next_waiting())
+        Some(self.next_waiting(guards))
     }
 
     /// The sweeper's park of a turn whose text is nowhere.
@@ -238,6 +257,7 @@ impl Redis {
                     attempts: 0,
                     copy: true,
                     text_lost: copied == Copied::Stub,
+                    replaced: false,
                 };
             }
             Copied::Waiting | Copied::Parked | Copied::Stub => {}
@@ -259,7 +279,7 @@ impl Redis {
             self.register(Some(enabled), waiting, guards);
         }
         self.session = if enabled { Session::On } else { Session::Off };
-        self.next_waiting()
+        self.next_waiting(guards)
     }
 
     /// Whether an invocation is to be invoked for the oldest turn.
@@ -282,6 +302,7 @@ impl Redis {
     pub(crate) fn flush(&mut self) {
         *self = Self {
             session: Session::Unknown,
+            replaces: self.replaces,
             ..Self::default()
         };
     }

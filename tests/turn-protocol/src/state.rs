@@ -102,6 +102,8 @@ pub(crate) struct Trigger {
     pub(crate) copy: bool,
     /// Parked without its text, because Redis lost it.
     pub(crate) text_lost: bool,
+    /// A later turn replaces it.
+    pub(crate) replaced: bool,
 }
 
 /// Who keeps others from claiming.
@@ -135,6 +137,8 @@ pub(crate) struct Redis {
     /// The conversation's entry in the backlog.
     pub(crate) backlog: bool,
     pub(crate) cached: Cached,
+    /// Which turn replaces which: what the triggers themselves say.
+    pub(crate) replaces: Option<(u8, u8)>,
 }
 
 /// Lambda's async queue and the on-failure destination.
@@ -188,12 +192,16 @@ impl Copied {
 }
 
 /// The document: the turns that are woven in, in their order, and how often a person has saved. The record is the last
-/// ids of the same list, because one PUT commits both.
+/// ids of the same list, because one PUT commits both. A turn that was replaced before it was woven stands there too,
+/// marked, before the one that replaces it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) struct Document {
     woven: [u8; 5],
     pub(crate) saves: u8,
 }
+
+/// Marks a turn in the record that is not in the text.
+const NEVER_WOVEN: u8 = 1 << 7;
 
 /// What the record says of a turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -204,12 +212,27 @@ pub(crate) enum InRecord {
 }
 
 impl Document {
-    /// The turns in the text.
+    /// The turns in the record.
     pub(crate) fn turns(&self) -> impl DoubleEndedIterator<Item = u8> + Clone + '_ {
-        self.woven.iter().filter(|&&turn| turn > 0).map(|turn| turn - 1)
+        let turns = self.woven.iter().filter(|&&turn| turn > 0);
+        turns.map(|turn| (turn & !NEVER_WOVEN) - 1)
+    }
+    /// The turns that were woven.
+    pub(crate) fn woven(&self) -> impl DoubleEndedIterator<Item = u8> + Clone + '_ {
+        let woven = self
+            .woven
+            .iter()
+            .filter(|&&turn| turn > 0 && turn & NEVER_WOVEN == 0);
+        woven.map(|turn| turn - 1)
     }
     pub(crate) fn has(&self, turn: u8) -> bool {
-        self.woven.contains(&(turn + 1))
+        self.turns().any(|other| other == turn)
+    }
+    /// Puts a turn into the record that is never to be woven, unless it is there.
+    pub(crate) fn dismiss(&mut self, turn: u8) {
+        if !self.has(turn) {
+            self.weave(turn | NEVER_WOVEN);
+        }
     }
     /// A document that is full has a turn twice, and is not looked at any more.
     pub(crate) fn weave(&mut self, turn: u8) {
@@ -222,7 +245,13 @@ impl Document {
         if self.turns().rev().take(window).any(|id| id == turn) {
             return InRecord::Applied;
         }
-        let dropped = self.turns().rev().skip(window).max();
+        // One that was never woven stands there under the sequence of the turn that replaced it.
+        let dropped = self.turns().count().saturating_sub(window);
+        let sequence = |place: usize| {
+            let never = self.woven[place] & NEVER_WOVEN != 0;
+            (self.woven[place + usize::from(never)] & !NEVER_WOVEN) - 1
+        };
+        let dropped = (0..dropped).map(sequence).max();
         if floor && dropped.is_some_and(|dropped| dropped >= turn) {
             return InRecord::Unknowable;
         }
@@ -343,7 +372,8 @@ impl Hash for Recording {
 impl Hash for Trigger {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let flags = u8::from(self.copy) | u8::from(self.text_lost) << 1;
-        hasher.write_u8(self.standing as u8 | flags << 2 | self.attempts << 4);
+        let replaced = u8::from(self.replaced) << 7;
+        hasher.write_u8(self.standing as u8 | flags << 2 | self.attempts << 4 | replaced);
     }
 }
 

@@ -341,7 +341,10 @@ impl Protocol {
     pub(crate) fn beginning(&self) -> State {
         State {
             chat: Default::default(),
-            redis: Redis::default(),
+            redis: Redis {
+                replaces: self.bounds.replaces,
+                ..Redis::default()
+            },
             replica: Redis::default(),
             lambda: Default::default(),
             document: Default::default(),
