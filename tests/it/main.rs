@@ -24,6 +24,7 @@ mod pace;
 mod protocol;
 mod quality;
 mod redis_cluster;
+mod replaces;
 mod s3_contract;
 mod saves;
 mod settings;

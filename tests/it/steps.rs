@@ -11,6 +11,7 @@ mod clock;
 mod failing;
 mod fault;
 mod recovery;
+mod replacing;
 mod run;
 mod stage;
 mod sweeping;

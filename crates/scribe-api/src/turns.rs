@@ -61,7 +61,8 @@ pub(crate) struct RecordAnswer {
 
 /// Record a turn.
 ///
-/// The same message id with the same texts counts once.
+/// The same message id with the same texts counts once. A turn that `replaces` another one is written in its place: what
+/// that one wrote is taken back as far as nobody built on it, and it is not written any more if it was not yet.
 #[utoipa::path(
     post, path = "/api/chat/background-doc/turns", operation_id = "recordTurn", tag = TURNS,
     request_body = RecordRequest,

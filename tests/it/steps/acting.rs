@@ -29,7 +29,11 @@ impl Stage {
     /// The chat records its nth turn, once. Answers whether that was acknowledged.
     pub(super) async fn say(&mut self, n: usize) -> bool {
         let recorder = self.recorder();
-        let turn = turn(&self.key, n);
+        let replaced = self.replaced.iter().find(|(_, by)| **by == n);
+        let turn = match replaced {
+            Some((replaced, _)) => turn(&self.key, n).replacing(turn(&self.key, *replaced).message_id),
+            None => turn(&self.key, n),
+        };
         let recorded = self.perform(async move { recorder.record(turn).await }).await;
         let acknowledged = match recorded {
             Some(Ok(recorded)) => match recorded.delivery {
@@ -51,6 +55,12 @@ impl Stage {
             }
         }
         panic!("turn {n} was never acknowledged");
+    }
+
+    /// The same for a turn that is said instead of another one.
+    pub(super) async fn insist_instead(&mut self, n: usize, replaced: usize) {
+        self.replaced.insert(replaced, n);
+        self.insist(n).await;
     }
 
     /// Lambda delivers the next event of this conversation, and again if it fails. Answers whether there was one.

@@ -78,6 +78,8 @@ pub(super) struct Stage {
     pub(super) delivered: Vec<TurnEvent>,
     /// The turns that stand in Redis alone. If Redis loses them too, that is a second loss, outside the promise.
     pub(super) stands_once: BTreeSet<usize>,
+    /// The turns that were said instead of others, by those others.
+    pub(super) replaced: BTreeMap<usize, usize>,
     /// The turns that a person replayed.
     pub(super) replayed: BTreeSet<usize>,
     /// How many hours have passed for the sweeper.
@@ -145,6 +147,7 @@ impl Stage {
             given_up: Vec::new(),
             delivered: Vec::new(),
             stands_once: BTreeSet::new(),
+            replaced: BTreeMap::new(),
             replayed: BTreeSet::new(),
             hours: 0,
             held_by_another: false,
@@ -185,6 +188,7 @@ impl Stage {
         self.given_up.clear();
         self.delivered.clear();
         self.stands_once.clear();
+        self.replaced.clear();
         self.replayed.clear();
         self.hours = 0;
         self.forgot = false;

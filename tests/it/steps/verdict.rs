@@ -47,12 +47,17 @@ impl Stage {
                 &id,
                 seq.max(scribe_core::turn::Seq(u64::MAX)),
             );
+            let copy = waiting.iter().find(|turn| turn.event.message_id == id);
+            let is_replaced = self.replaced.get(&n).is_some_and(|by| woven.contains(by));
             ensure!(
-                (standing == Standing::Applied) == (times == 1),
+                !is_replaced || times == 0,
+                "turn {n} is in the document behind the one that replaced it"
+            );
+            ensure!(
+                (standing == Standing::Applied) == (times == 1 || is_replaced),
                 "turn {n} is {times} times in the text, and {standing:?} in the record"
             );
-            let copy = waiting.iter().find(|turn| turn.event.message_id == id);
-            if times == 1 {
+            if times == 1 || is_replaced {
                 ensure!(copy.is_none(), "turn {n} is in the document and under waiting/");
                 match known.map(|turn| turn.state) {
                     Some(TriggerState::Processed) => {}

@@ -265,6 +265,12 @@ impl World {
         self.recorder().record(turn(key, n)).await
     }
 
+    /// Records the nth turn of a conversation instead of another one.
+    pub(crate) async fn say_instead(&self, key: &ConversationKey, n: usize, replaced: usize) -> Recorded {
+        let turn = turn(key, n).replacing(id(&format!("m{replaced}")));
+        self.recorder().record(turn).await.unwrap()
+    }
+
     /// Runs the events that Lambda has, and those that they cause, one after the other, until none is left.
     pub(crate) async fn pump(&self, engine: &Engine) -> Vec<Result<Outcome, TurnFailure>> {
         let mut outcomes = Vec::new();
