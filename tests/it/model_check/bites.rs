@@ -283,6 +283,16 @@ fn a_backlog_entry_that_changed_is_not_removed() {
 }
 
 #[test]
+fn a_begun_turn_that_is_passed_over_lands_behind_later_ones() {
+    let replaces = Bounds {
+        replaces: Some((2, 0)),
+        ..Bounds::new(3, &[(LeaseExpires, 1)])
+    };
+    let way = check_breaks(without(Guard::BegunIsTaken), replaces, Invariant::InOrder);
+    assert!(way.contains("claims 2") && way.ends_with("put 1"), "{way}");
+}
+
+#[test]
 fn a_replaced_turn_that_is_not_in_the_record_is_woven_behind_its_replacement() {
     let replaces = Bounds {
         replaces: Some((1, 0)),

@@ -46,6 +46,8 @@ pub enum Guard {
     RecordReplaced,
     /// A waiting turn is passed over while the one that replaces it waits.
     PassOver,
+    /// A turn that somebody has begun is not passed over.
+    BegunIsTaken,
     /// A backlog entry is removed only if it is unchanged since it was read.
     BacklogUnchanged,
 }

@@ -53,13 +53,15 @@ impl Redis {
         }
     }
 
-    /// The turn that is to be taken: the oldest that yields to no later one which replaces it and waits too.
+    /// The turn that is to be taken: the oldest that yields to no later one which replaces it and waits too. One that
+    /// somebody has begun yields no more.
     fn first_to_take(&self, guards: Guards) -> Option<u8> {
         let yields = |turn: u8| {
             self.replaces.is_some_and(|(new, old)| {
                 let by = self.of(new);
                 let waits = by.standing == Standing::Waits && !by.text_lost && self.queue.has(new);
-                old == turn && self.of(old).replaced && waits && guards.has(Guard::PassOver)
+                let begun = self.of(old).attempts > 0 && guards.has(Guard::BegunIsTaken);
+                old == turn && self.of(old).replaced && !begun && waits && guards.has(Guard::PassOver)
             })
         };
         let waiting = (0..).take(TURNS).filter(|&turn| self.queue.has(turn));

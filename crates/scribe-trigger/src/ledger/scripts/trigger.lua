@@ -113,9 +113,11 @@ local function waits(trigger)
 end
 
 -- Whether a later turn that replaces this one waits too. Its write keeps this one from ever being woven, so this one
--- is left alone until then; if that turn is parked or forgotten, this one is woven after all.
+-- is left alone until then; if that turn is parked or forgotten, this one is woven after all. One that somebody has
+-- begun yields no more: a holder that lost its lease may still write it, behind turns that were recorded later.
 local function yields(triggers, queue, trigger)
-  local by = trigger and trigger.replacedBy and read_trigger(triggers, trigger.replacedBy)
+  if not trigger or (trigger.attempts or 0) > 0 then return false end
+  local by = trigger.replacedBy and read_trigger(triggers, trigger.replacedBy)
   if not by or not waits(by) or by.textLost or by.seq <= trigger.seq then return false end
   return by.replaces == trigger.messageId and redis.call('ZSCORE', queue, by.messageId) and true or false
 end
