@@ -25,9 +25,9 @@
 //! one. Show the text of a `writing` as what it is, a draft; take it away at `withdrawn`, and at `processed` or `failed`
 //! read the document again. After these two nothing of the turn is shown any more unless `claimed` is later than what
 //! was seen. A `writing` of a turn that is not being processed, as far as is known, came late: it is ignored. A process
-//! that is killed withdraws nothing, so a draft also goes when the conversation is told of another turn, and when nothing was heard of it for as long as a lease lasts, unless the conversation's status still names the
-//! turn as the one that is being written: a model may think for long, and mends some answers in a second call, which is
-//! not shown.
+//! that is killed withdraws nothing, so a draft also goes when the conversation is told of another turn, and when
+//! nothing was heard of it for as long as a lease lasts, unless the conversation's status still names the turn as the
+//! one that is being written: a model may think for long, and mends some answers in a second call, which is not shown.
 //!
 //! **The text is a stranger's.** It is what a model wrote a moment ago, before any of the host's checks, and a turn may
 //! have told the model what to write. Show it as text or as Markdown without HTML, never as markup that is trusted;
@@ -320,8 +320,8 @@ mod tests {
                 changed: 1_795_000_000_123
             }
         );
-        let turn = r#"{"type":"turn","v":1,"messageId":"m1","state":"failed","attempts":3,"reason":"why","late":true,"replacedBy":"m2",
-            "usage":{"calls":1,"metered":0,"tokens":null},"times":{"recorded":1795000000000},
+        let turn = r#"{"type":"turn","v":1,"messageId":"m1","state":"failed","attempts":3,"reason":"why","late":true,
+            "replacedBy":"m2","usage":{"calls":1,"metered":0,"tokens":null},"times":{"recorded":1795000000000},
             "changed":1795000000123,"seq":1795000000000001}"#;
         let expected = TurnStanding {
             seq: Seq(1_795_000_000_000_001),
