@@ -158,6 +158,12 @@ impl MessageId {
 }
 
 impl ConversationId {
+    /// An id that stands for texts: the same for the same ones.
+    #[must_use]
+    pub fn hashed(prefix: &'static str, parts: &[&str]) -> Self {
+        Self(format!("{prefix}-{}", digest(parts)))
+    }
+
     /// An id for a name that others gave: the name itself, where it can be one, else one that stands for it.
     #[must_use]
     pub fn from_foreign(name: &str) -> Self {

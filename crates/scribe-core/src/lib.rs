@@ -8,6 +8,7 @@ pub mod cost;
 pub mod diff;
 pub mod edits;
 pub mod ids;
+pub mod import;
 pub mod live;
 pub mod prompt;
 pub mod record;
