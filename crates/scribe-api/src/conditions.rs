@@ -1,4 +1,4 @@
-//! Conditions on ETags: `If-Match`, a change on condition that nobody else has changed the same, and `If-None-Match`,
+//! Conditions on an ETag: `If-Match`, a change on condition that nobody else has changed the same, and `If-None-Match`,
 //! an answer that is not sent again to a caller who holds it.
 //!
 //! An answer that has no ETag of its own gets one made of itself. That saves what travels, not what it costs to make the

@@ -146,7 +146,7 @@ async fn save(
             .status
             .map(|status| check_word("status", &status))
             .transpose()?,
-        categories: request.categories.map(check_categories).transpose()?,
+        categories: request.categories.as_deref().map(check_categories).transpose()?,
     };
     let saved = state
         .conversations
@@ -195,7 +195,7 @@ pub(crate) fn check_word(field: &'static str, word: &str) -> Result<String, ApiE
 }
 
 /// The categories of a document.
-pub(crate) fn check_categories(categories: Vec<String>) -> Result<Vec<String>, ApiError> {
+pub(crate) fn check_categories(categories: &[String]) -> Result<Vec<String>, ApiError> {
     if categories.len() > MAX_CATEGORIES {
         return Err(ApiError::field(
             "categories",

@@ -64,7 +64,7 @@ async fn a_chat_that_fails_is_passed_on_as_it_fails() {
     let bench = Bench::new().await;
     let dictation = bench.chat.dictate();
     let mut answering = bench.ask(LORE, &asks("Who?"), &named("cut")).await;
-    dictation.say(&says("Ma"));
+    dictation.say(says("Ma"));
     assert_eq!(answering.piece().await.unwrap().unwrap(), says("Ma").as_bytes());
     dictation.cut();
     assert_eq!(answering.rest().await, (vec![], false));
@@ -137,7 +137,7 @@ async fn no_chat_or_a_slow_one_is_told_in_the_routes_own_shape() {
     // An answer that stands still is cut, and is no turn.
     let dictation = bench.chat.dictate();
     let mut answering = bench.ask(LORE, &asks("Who?"), &named("still")).await;
-    dictation.say(&says("Ma"));
+    dictation.say(says("Ma"));
     assert_eq!(answering.rest().await, (says("Ma").into_bytes(), false));
     bench
         .check_incomplete("still", "the answer broke off before its end")

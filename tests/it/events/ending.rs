@@ -103,7 +103,7 @@ async fn a_stream_has_a_longest_time() {
     let key = key("c1");
     world.start(&key).await;
     let served = Served::with(&world, |settings| {
-        settings.limit = Some(Duration::from_millis(30))
+        settings.limit = Some(Duration::from_millis(30));
     })
     .await;
     let mut reader = served.follow(&key).await;

@@ -20,7 +20,7 @@ async fn readers_see_versions_while_redis_is_away_and_everything_when_it_is_back
     assert_eq!(degraded.data, serde_json::json!({ "reason": "redis" }));
     world
         .person_writes(&session, |asset| {
-            asset.content.push_str("\n\nA person was here.\n")
+            asset.content.push_str("\n\nA person was here.\n");
         })
         .await;
     let version = reader.expect("version").await;
@@ -92,7 +92,7 @@ async fn all_readers_of_a_document_cost_one_look() {
     }
     world
         .person_writes(&session, |asset| {
-            asset.content.push_str("\n\nA person was here.\n")
+            asset.content.push_str("\n\nA person was here.\n");
         })
         .await;
     world.tap.take_requests();

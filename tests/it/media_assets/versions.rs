@@ -241,7 +241,7 @@ async fn two_versions_are_compared() {
         .session;
     world
         .person_writes(&session, |asset| {
-            asset.content = asset.content.replace("Milestone-0001: ", "Mile one: ")
+            asset.content = asset.content.replace("Milestone-0001: ", "Mile one: ");
         })
         .await;
     let all = versions(&world, &asset).await;

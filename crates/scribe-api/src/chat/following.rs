@@ -153,7 +153,7 @@ impl Turn {
         match recorded {
             Ok(()) | Err(RecordError::Texts(scribe_core::TurnError::Empty)) => {}
             Err(RecordError::Texts(_) | RecordError::Encoded { .. }) => {
-                self.leave(TOO_LARGE.to_owned()).await
+                self.leave(TOO_LARGE.to_owned()).await;
             }
             Err(error) => {
                 let error = chain(&error);

@@ -223,7 +223,7 @@ fn checked(request: CreateRequest) -> Result<NewAsset, ApiError> {
     Ok(NewAsset {
         id: id.parse().map_err(ApiError::id("id"))?,
         id_was_given,
-        categories: check_categories(request.categories)?,
+        categories: check_categories(&request.categories)?,
         status: check_word("status", status)?,
         content: check_content(content)?,
         title,

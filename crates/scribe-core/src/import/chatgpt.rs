@@ -1,4 +1,4 @@
-//! A conversation of ChatGPT's export: a tree of messages, because people edit and regenerate. The branch that ends at
+//! A conversation of an export of `ChatGPT`: a tree of messages, because people edit and regenerate. The branch that ends at
 //! `current_node` is the one that is seen; the others are left out.
 
 use std::collections::HashSet;

@@ -1,7 +1,7 @@
 //! Conversations that another program has kept: what they are, told by their content, and the turns in them.
 //!
 //! Read are OpenAI's `messages` (one array, an object with one, or a list or JSON lines of such objects, as for
-//! fine-tuning and batches), and ChatGPT's export (`conversations.json`, or one conversation of it). Whatever can't be
+//! fine-tuning and batches), and an export of `ChatGPT` (`conversations.json`, or one conversation of it). Whatever can't be
 //! read is named with its place, and the rest is kept. The same file gives the same ids, so an import that is repeated
 //! changes nothing.
 //!

@@ -144,6 +144,7 @@ fn what_is_nothing_that_is_known_says_where() {
     assert_eq!(read(format!("{turn}\nnonsense").as_bytes()), Ok(Contents::Turns));
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "each message is made for its node")]
 fn node(id: &str, parent: Option<&str>, message: Value) -> (String, Value) {
     let node = json!({ "id": id, "parent": parent, "children": [], "message": message });
     (id.to_owned(), node)
