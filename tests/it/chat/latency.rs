@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::upstream::Scripted;
+use super::upstream::{Pieces, Scripted};
 use super::{Bench, COMPLETIONS, LORE, ends, says};
 use crate::world::{http_client, listener};
 
@@ -32,8 +32,9 @@ async fn little_is_added_to_the_first_and_to_the_last_byte() {
     let api = bench.api.clone();
     let server = axum::serve::ListenerExt::tap_io(server, |stream| stream.set_nodelay(true).unwrap());
     tokio::spawn(async move { axum::serve(server, api).await });
-    let pieces: Vec<String> = (0..20).map(|n| says(&format!("word {n} "))).collect();
-    let content = pieces.concat() + &ends();
+    let mut pieces: Vec<String> = (0..10).map(|n| says(&format!("word {n} "))).collect();
+    pieces.push(ends());
+    let length: usize = pieces.iter().map(String::len).sum();
     let client = http_client();
     let way = |name, url: String| Way {
         name,
@@ -48,10 +49,11 @@ async fn little_is_added_to_the_first_and_to_the_last_byte() {
     ];
     for run in 0..RUNS {
         for way in &mut ways {
-            bench.chat.script(Scripted::events(&content));
+            let paced = Pieces::Paced(pieces.clone(), Duration::from_millis(2));
+            bench.chat.script(Scripted::new("text/event-stream", paced));
             let body = json!({ "user": "c1", "conversationId": "c1", "model": "m", "stream": true,
                 "messages": [{ "role": "user", "content": format!("{} {run}", way.name) }] });
-            let (first, last) = measure(&client, &way.url, &body, content.len()).await;
+            let (first, last) = measure(&client, &way.url, &body, length).await;
             // The first ones open connections.
             if run >= 10 {
                 way.firsts.push(first);

@@ -3,11 +3,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
+use futures_util::StreamExt as _;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -39,6 +41,8 @@ pub(super) struct Scripted {
 /// An answer's bytes.
 pub(super) enum Pieces {
     Whole(Vec<u8>),
+    /// Each after this pause, as a model writes.
+    Paced(Vec<String>, Duration),
     /// Those that the test sends, until it drops its end or cuts.
     Dictated(UnboundedReceiver<Option<Bytes>>),
 }
@@ -145,6 +149,13 @@ async fn answer(
     };
     let body = match scripted.body {
         Pieces::Whole(bytes) => Body::from(bytes),
+        Pieces::Paced(pieces, pause) => {
+            let paced = futures_util::stream::iter(pieces).then(move |piece| async move {
+                tokio::time::sleep(pause).await;
+                Ok::<_, std::io::Error>(piece)
+            });
+            Body::from_stream(paced)
+        }
         Pieces::Dictated(mut pieces) => Body::from_stream(futures_util::stream::poll_fn(move |context| {
             pieces.poll_recv(context).map(|piece| match piece {
                 Some(Some(bytes)) => Some(Ok(bytes)),
