@@ -66,9 +66,9 @@ quality: ## Measure the documents that a real model writes: OPENAI_API_KEY=… o
 	@.ci/install compiler redis
 	QUALITY=1 cargo test $(locked) -p tests --test it -- --exact quality::documents_keep_what_was_said --nocapture
 
-import: ## Send a transcript through `make run`: FILE=transcript.jsonl [TITLE="The title"]
+import: ## Send a transcript through `make run`: FILE=transcript.jsonl [TITLE="The title"] [ONLY=3] [LIST=1]
 	@$(if $(FILE),,$(error which transcript? make import FILE=transcript.jsonl [TITLE="The title"]))$(build) --quiet
-	@exec $(scribe-local) import --file "$$FILE" $(if $(TITLE),--title "$$TITLE")
+	@exec $(scribe-local) import --file "$$FILE" $(if $(TITLE),--title "$$TITLE") $(if $(ONLY),--only "$$ONLY") $(if $(LIST),--list)
 
 invoke: ## Run events/turn.json (or EVENT=…) through `sam local invoke` against `make run`; needs Docker
 	@$(build) --quiet

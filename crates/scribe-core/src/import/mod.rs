@@ -172,7 +172,7 @@ fn error(place: &str, reason: &str) -> ImportError {
 
 type Placed = (String, Result<Value, String>);
 
-/// JSON lines; none where not even the first one is JSON.
+/// JSON lines; none where no line is JSON.
 fn lines(content: &[u8]) -> Option<Vec<Placed>> {
     let lines = content
         .split(|&byte| byte == b'\n')
@@ -189,10 +189,8 @@ fn lines(content: &[u8]) -> Option<Vec<Placed>> {
             (format!("line {number}"), value)
         })
         .collect();
-    values
-        .first()
-        .is_some_and(|(_, value)| value.is_ok())
-        .then_some(values)
+    let is_json = |(_, value): &Placed| matches!(value, Ok(Value::Object(_) | Value::Array(_)));
+    values.iter().any(is_json).then_some(values)
 }
 
 fn is_message_list(values: &[Value]) -> bool {

@@ -1,12 +1,14 @@
 //! `scribe-local import`: sends a transcript through a running API, turn by turn, and waits until all of it is
 //! written.
 //!
+//! What the file holds is told by its content (`foreign.rs`).
 //! Turns are sent in the order of the file, one after the other, with at most sixteen of them waiting. A
 //! second run skips what is done and goes on with the rest: a turn that is sent again under its id is the same
 //! turn. What can go wrong with a line or a turn is named with its number and does not stop the rest; an API that
 //! fails for longer than some seconds does.
 
 mod client;
+mod foreign;
 mod progress;
 mod summary;
 mod transcript;
@@ -37,7 +39,7 @@ const UNKNOWN_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug, clap::Args)]
 pub struct ImportArgs {
     /// The transcript: JSON lines with conversationId, messageId, userMessage, assistantResponse and, if known,
-    /// timestamp.
+    /// timestamp; or OpenAI's `messages`; or `ChatGPT`'s export.
     #[arg(required_unless_present = "file_option")]
     file: Option<PathBuf>,
     /// The same, with a name.
@@ -46,6 +48,12 @@ pub struct ImportArgs {
     /// The document's title; the file's name where there is none.
     #[arg(long)]
     title: Option<String>,
+    /// Of several conversations only this one: its number or its title.
+    #[arg(long, value_name = "NUMBER OR TITLE")]
+    only: Option<String>,
+    /// Only list the conversations of the file.
+    #[arg(long)]
+    list: bool,
     /// The API; that of `make run` where there is none.
     #[arg(long, value_name = "URL")]
     api: Option<String>,
@@ -68,16 +76,26 @@ pub async fn import(arguments: ImportArgs) -> anyhow::Result<ExitCode> {
         .file
         .or(arguments.file_option)
         .context("no transcript is named")?;
-    let transcript = Transcript::read(&file)?;
+    let contents = foreign::open(&file)?;
+    if arguments.list {
+        say(&contents.list());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let transcript = contents.transcript(arguments.only.as_deref())?;
     for skipped in &transcript.skipped {
-        say(&format!("line {}: skipped, {}", skipped.number, skipped.reason));
+        say(&format!("{}: skipped, {}", skipped.place, skipped.reason));
     }
     ensure!(
         !transcript.lines.is_empty(),
         "there is no turn in {}",
         file.display()
     );
-    let title = match &arguments.title {
+    // With a title of its own a conversation needs no other, unless one is given.
+    let own = match transcript.conversations().as_slice() {
+        [only] => transcript.titles.get(*only),
+        _ => None,
+    };
+    let title = match arguments.title.as_ref().or(own) {
         Some(title) => title.clone(),
         None => {
             let stem = file.file_stem().context("the transcript's file has no name")?;
@@ -128,7 +146,8 @@ struct Run {
     sent: BTreeMap<String, u64>,
     /// How many of a conversation's turns waited when the API was asked last, and were sent since.
     waiting: BTreeMap<String, u64>,
-    refused: Vec<(usize, String)>,
+    refused: Vec<(String, String)>,
+    refused_ids: BTreeSet<Id>,
 }
 
 impl Run {
@@ -137,9 +156,11 @@ impl Run {
         let conversations = transcript.conversations();
         let mut done_before = BTreeSet::new();
         for conversation in &conversations {
-            let title = match conversations.len() {
-                1 => title.to_owned(),
-                _ => format!("{title} ({conversation})"),
+            let own = transcript.titles.get(*conversation);
+            let title = match (conversations.len(), own) {
+                (1, _) => title.to_owned(),
+                (_, Some(own)) => own.clone(),
+                (_, None) => format!("{title} ({conversation})"),
             };
             if let Sent::Refused(reason) = client.start(conversation, &title).await? {
                 bail!("the conversation {conversation} can't be started: {reason}");
@@ -164,6 +185,7 @@ impl Run {
             sent,
             waiting,
             refused: Vec::new(),
+            refused_ids: BTreeSet::new(),
         })
     }
 
@@ -181,9 +203,9 @@ impl Run {
                     *self.waiting.entry(conversation.clone()).or_default() += 1;
                 }
                 Sent::Refused(reason) => {
-                    self.progress
-                        .say(&format!("line {}: refused, {reason}", line.number));
-                    self.refused.push((line.number, reason));
+                    self.progress.say(&format!("{}: refused, {reason}", line.place));
+                    self.refused.push((line.place.clone(), reason));
+                    self.refused_ids.insert(id(line));
                 }
             }
         }
@@ -238,7 +260,6 @@ impl Run {
 
     /// Looks how every turn ended. Without an interruption, waits for those that reach their queue late.
     async fn finish(mut self, transcript: &Transcript, interrupted: bool) -> anyhow::Result<Summary> {
-        let refused: BTreeSet<usize> = self.refused.iter().map(|(number, _)| *number).collect();
         let mut last_change = Instant::now();
         let mut last_open = usize::MAX;
         loop {
@@ -251,11 +272,11 @@ impl Run {
                         .map(|turn| ((conversation.to_owned(), turn.message_id.clone()), turn)),
                 );
             }
-            let mut summary = Summary::new(&transcript.skipped, &self.refused);
+            let mut summary = Summary::new(&transcript.skipped, transcript.unanswered, &self.refused);
             for line in transcript
                 .lines
                 .iter()
-                .filter(|line| !refused.contains(&line.number))
+                .filter(|line| !self.refused_ids.contains(&id(line)))
             {
                 summary.add(&line.turn.message_id, states.get(&id(line)));
             }

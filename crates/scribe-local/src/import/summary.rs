@@ -18,20 +18,23 @@ pub(super) struct Summary {
     /// Not known to the API, or not sent.
     pub(super) unknown: usize,
     /// Lines that the API refused or that are no turns, and why.
-    refused: Vec<(usize, String)>,
-    skipped: Vec<(usize, String)>,
+    refused: Vec<(String, String)>,
+    skipped: Vec<(String, String)>,
+    /// Messages that nobody answered.
+    unanswered: usize,
     pub(super) took: Duration,
     pub(super) interrupted: bool,
 }
 
 impl Summary {
-    pub(super) fn new(skipped: &[Skipped], refused: &[(usize, String)]) -> Self {
+    pub(super) fn new(skipped: &[Skipped], unanswered: usize, refused: &[(String, String)]) -> Self {
         let skipped = skipped
             .iter()
-            .map(|line| (line.number, line.reason.clone()))
+            .map(|line| (line.place.clone(), line.reason.clone()))
             .collect();
         Self {
             skipped,
+            unanswered,
             refused: refused.to_vec(),
             ..Self::default()
         }
@@ -100,14 +103,28 @@ impl Summary {
             let _ = write!(text, "\n  failed: {message_id}: {reason}");
         }
         for (what, lines) in [("refused", &self.refused), ("skipped", &self.skipped)] {
-            for (number, reason) in lines {
-                let _ = write!(text, "\n  {what}: line {number}: {reason}");
+            for (place, reason) in lines {
+                let _ = write!(text, "\n  {what}: {place}: {reason}");
             }
+        }
+        if self.unanswered > 0 {
+            let _ = write!(
+                text,
+                "\n  {} without an answer, which makes no turn",
+                messages(self.unanswered)
+            );
         }
         if self.open() > 0 {
             text.push_str("\nRun the same import again to go on where this one stopped.");
         }
         text
+    }
+}
+
+fn messages(count: usize) -> String {
+    match count {
+        1 => "one message".to_owned(),
+        count => format!("{count} messages"),
     }
 }
 
@@ -123,10 +140,14 @@ mod tests {
             reason: reason.map(Into::into),
         };
         let skipped = Skipped {
-            number: 9,
+            place: "line 9".into(),
             reason: "not JSON".into(),
         };
-        let mut summary = Summary::new(&[skipped], &[(7, "messageId is too long".into())]);
+        let mut summary = Summary::new(
+            &[skipped],
+            1,
+            &[("line 7".into(), "messageId is too long".into())],
+        );
         summary.add("m1", Some(&state("processed", None)));
         assert!(!summary.is_complete());
         summary.add("m2", Some(&state("failed", Some("the document was deleted"))));
@@ -135,7 +156,7 @@ mod tests {
         summary.took = Duration::from_secs(61);
         let expected = "1 processed, 1 failed, 1 refused, 1 skipped, 1 still waiting, 1 not known to the API; \
                         1 min 1 s\n  failed: m2: the document was deleted\n  refused: line 7: messageId is too long\n  \
-                        skipped: line 9: not JSON\nRun the same import again to go on where this one stopped.";
+                        skipped: line 9: not JSON\n  one message without an answer, which makes no turn\nRun the same import again to go on where this one stopped.";
         assert_eq!(summary.text(), expected);
     }
 }

@@ -1,9 +1,7 @@
-//! A transcript: JSON lines, one turn each.
+//! A transcript in the scribe's own words: JSON lines, one turn each.
 
-use std::collections::HashMap;
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
 
-use anyhow::Context as _;
 use scribe_core::{ConversationId, MessageId};
 use serde::{Deserialize, Serialize};
 
@@ -19,38 +17,36 @@ pub(super) struct Turn {
     pub(super) timestamp: Option<String>,
 }
 
-/// A line that holds a turn.
+/// A turn and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
-    /// From 1.
-    pub(super) number: usize,
+    /// For people.
+    pub(super) place: String,
     pub(super) turn: Turn,
 }
 
-/// A line that holds none, and why.
+/// What is no turn, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Skipped {
-    /// From 1.
-    pub(super) number: usize,
+    /// For people.
+    pub(super) place: String,
     pub(super) reason: String,
 }
 
-/// A file's turns, and the lines that are none. Empty lines are neither.
+/// A file's turns, and what is none. Empty lines are neither.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Transcript {
     pub(super) lines: Vec<Line>,
     pub(super) skipped: Vec<Skipped>,
+    /// Titles of conversations that have one.
+    pub(super) titles: BTreeMap<String, String>,
+    /// How many messages nobody answered: they are no turns, and nothing is wrong with them.
+    pub(super) unanswered: usize,
 }
 
 impl Transcript {
-    /// Reads a file.
-    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let content =
-            std::fs::read(path).with_context(|| format!("can't read the transcript {}", path.display()))?;
-        Ok(Self::parse(&content))
-    }
-
-    fn parse(content: &[u8]) -> Self {
+    /// Reads a file's content.
+    pub(super) fn parse(content: &[u8]) -> Self {
         let mut transcript = Self::default();
         let mut first_lines: HashMap<(String, String), usize> = HashMap::new();
         let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content);
@@ -74,8 +70,14 @@ impl Transcript {
                 }
             });
             match read {
-                Ok(turn) => transcript.lines.push(Line { number, turn }),
-                Err(reason) => transcript.skipped.push(Skipped { number, reason }),
+                Ok(turn) => transcript.lines.push(Line {
+                    place: format!("line {number}"),
+                    turn,
+                }),
+                Err(reason) => transcript.skipped.push(Skipped {
+                    place: format!("line {number}"),
+                    reason,
+                }),
             }
         }
         transcript
@@ -125,18 +127,21 @@ mod tests {
         let kept: Vec<_> = transcript
             .lines
             .iter()
-            .map(|line| (line.number, line.turn.message_id.as_str()))
+            .map(|line| (line.place.as_str(), line.turn.message_id.as_str()))
             .collect();
-        assert_eq!(kept, [(1, "m1"), (6, "m2")]);
+        assert_eq!(kept, [("line 1", "m1"), ("line 6", "m2")]);
         let skipped: Vec<_> = transcript
             .skipped
             .iter()
-            .map(|line| (line.number, line.reason.as_str()))
+            .map(|line| (line.place.as_str(), line.reason.as_str()))
             .collect();
-        assert_eq!(skipped[0], (3, "not JSON: EOF while parsing a value (column 5)"));
-        assert_eq!(skipped[1], (4, "not a turn: missing field `userMessage`"));
+        assert_eq!(
+            skipped[0],
+            ("line 3", "not JSON: EOF while parsing a value (column 5)")
+        );
+        assert_eq!(skipped[1], ("line 4", "not a turn: missing field `userMessage`"));
         assert!(skipped[2].1.starts_with("not a turn: "), "{skipped:?}");
-        assert_eq!(skipped[3], (7, "its messageId stands on line 1 already"));
+        assert_eq!(skipped[3], ("line 7", "its messageId stands on line 1 already"));
         assert_eq!(transcript.conversations(), ["c"]);
     }
 
@@ -147,6 +152,6 @@ mod tests {
         content.extend_from_slice(turn("m2").as_bytes());
         let transcript = Transcript::parse(&content);
         assert_eq!(transcript.lines.len(), 2);
-        assert_eq!(transcript.skipped[0].number, 2);
+        assert_eq!(transcript.skipped[0].place, "line 2");
     }
 }
