@@ -169,6 +169,13 @@ async fn answer(inner: &Mutex<Inner>, request: &Value) -> Response {
     let reply = {
         let mut inner = inner.lock().unwrap();
         inner.requests.push(request.clone());
+        // A chat's question is not about a turn of these tests.
+        if request["messages"]
+            .as_array()
+            .is_none_or(|messages| messages.len() < 2)
+        {
+            return stream("A model that is scripted has nothing to say in a chat.", "stop");
+        }
         let turn = turn_of(request);
         match inner.to_turns.iter().position(|(n, _)| *n == turn) {
             Some(at) => inner.to_turns.remove(at).1,

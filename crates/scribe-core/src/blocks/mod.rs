@@ -223,6 +223,12 @@ impl Document {
         }
     }
 
+    /// The same, where numbers below this one were given to blocks that are gone.
+    pub(crate) fn numbered_from(mut self, number: u64) -> Self {
+        self.next_number = self.next_number.max(number);
+        self
+    }
+
     pub(crate) fn next_number(&self) -> u64 {
         self.next_number
     }

@@ -121,7 +121,10 @@ pub fn take_back(present: &Document, turn: &str, around: Option<AroundTurn<'_>>)
         around,
     };
     let (changes, mut told) = undoing.plan();
-    let (document, done) = undoing.done(&changes);
+    let (document, done) = match undoing.nobody_wrote_since() {
+        Some(before) => (before, (0..changes.len()).collect()),
+        None => undoing.done(&changes),
+    };
     for (number, change) in changes.into_iter().enumerate() {
         let id = change.entry.id;
         match change.deed {
@@ -160,6 +163,15 @@ struct Undoing<'a> {
 }
 
 impl<'a> Undoing<'a> {
+    /// The document as it was before the turn, if it is as the turn left it: there is nothing to put together then, and
+    /// nothing that Markdown could make something else of.
+    fn nobody_wrote_since(&self) -> Option<Document> {
+        let AroundTurn { before, after } = self.around?;
+        let is_as_left =
+            after.content() == self.present.content() && after.manifest() == self.present.manifest();
+        is_as_left.then(|| before.clone().numbered_from(self.present.next_number()))
+    }
+
     /// What is to be done, and what stays from the outset.
     fn plan(&self) -> (Vec<Change<'a>>, TakenBack) {
         let mut told = TakenBack::default();
