@@ -44,7 +44,7 @@ async fn the_api_answers_as_its_description_says() {
     let api = running.place("API").to_owned();
 
     // Something to find.
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = crate::world::http_client();
     let mut answers = Vec::new();
     for (path, body) in [
         ("start", json!({ "conversationId": "c1", "title": "Emon" })),

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -81,6 +81,10 @@ impl ScriptedModel {
         let inner = Arc::new(Mutex::new(Inner::default()));
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
+            .route(
+                "/v1/models",
+                get(async || Json(json!({ "object": "list", "data": [] }))),
+            )
             .with_state((Arc::clone(&inner), gate));
         let listener = super::listener().await;
         let address = listener.local_addr().unwrap();
