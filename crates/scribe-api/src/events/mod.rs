@@ -40,6 +40,7 @@ use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use scribe_core::{ConversationId, ConversationKey};
 use serde::Deserialize;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -66,6 +67,18 @@ struct Asked {
     last_event_id: Option<String>,
 }
 
+/// An event of the stream; comments between them are heartbeats.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is described, never made")]
+struct ServerSentEvent {
+    /// What the reader knows then: to come back with.
+    id: String,
+    /// `state`, `turn`, `dismissed`, `writing`, `withdrawn`, `version`, `saved`, `switched`, `degraded`, `gone`, `end`.
+    event: String,
+    /// A JSON object.
+    data: String,
+}
+
 /// Follow a conversation.
 ///
 /// Server-sent events: first `state`, then what changes. A reader that comes back with the id of the last event that it
@@ -78,7 +91,7 @@ struct Asked {
         ("last-event-id" = Option<String>, Header, description = "The id of the last event that the reader saw."),
     ),
     responses(
-        (status = OK, description = "The events.", body = String, content_type = "text/event-stream"),
+        (status = OK, description = "The events.", body = ServerSentEvent, content_type = "text/event-stream"),
         NotFound, Gone, Unavailable,
     ),
 )]
