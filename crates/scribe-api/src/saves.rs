@@ -148,6 +148,7 @@ async fn save(
             .transpose()?,
         categories: request.categories.as_deref().map(check_categories).transpose()?,
     };
+    check_anything(&save)?;
     let saved = state
         .conversations
         .save(&caller.tenant, &id, &caller.user, &save)
@@ -159,6 +160,16 @@ async fn save(
     .into_response();
     tag(&mut response, &saved.etag);
     Ok(response)
+}
+
+/// A save that changes nothing was meant otherwise, such as one that sends the answer of a GET back as it is. To say
+/// that it is saved would lose the words in it.
+fn check_anything(save: &Save) -> Result<(), ApiError> {
+    if save.content.is_some() || save.title.is_some() || save.status.is_some() || save.categories.is_some() {
+        return Ok(());
+    }
+    let message = "nothing is to be saved; send content, title, status or categories at the top of the body";
+    Err(ApiError::new(StatusCode::BAD_REQUEST, "nothing_to_save", message))
 }
 
 /// The one version that `If-Match` names. "Any" is none: it would overwrite what others wrote.

@@ -215,6 +215,28 @@ async fn a_save_says_what_it_is_based_on() {
 }
 
 #[tokio::test]
+async fn a_save_that_names_nothing_is_not_said_to_be_saved() {
+    let (world, session) = started().await;
+    let person = Person::new(&world, &session);
+    let read = person.read().await;
+    let whole = json!({ "asset": { "content": "The words of a person." } });
+    for body in [
+        json!({}),
+        json!({ "text": "x" }),
+        json!({ "content": null }),
+        whole,
+    ] {
+        let answer = person.put(Some(&read.etag), &body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (400, "nothing_to_save"),
+            "{body}"
+        );
+    }
+    assert_eq!(person.read().await.etag, read.etag);
+}
+
+#[tokio::test]
 async fn a_suggestion_is_accepted_or_dismissed() {
     let (world, session) = started().await;
     let person = Person::new(&world, &session);
