@@ -94,7 +94,7 @@ pub struct Limits {
     pub rate_burst: NonZeroU32,
     /// `SCRIBE_STREAM_MAX_S`: the longest that an answer may stream.
     pub stream_max: Duration,
-    /// `SCRIBE_STREAMS_PER_TENANT`: how many answers may stream to a tenant at once.
+    /// `SCRIBE_STREAMS_PER_TENANT`: how many chats may stream to a tenant at once, and as many readers of events.
     pub streams_per_tenant: u32,
 }
 

@@ -1,5 +1,5 @@
 //! Answers that stream: a tenant has so many at once, and none goes on for ever. A handler that streams takes a
-//! [`StreamPlace`] among its arguments and gives it the body.
+//! [`StreamPlace`] among its arguments, or a [`ReaderPlace`] where it streams events, and gives it the body.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -15,12 +15,16 @@ use tokio::time::Sleep;
 use crate::error::ApiError;
 use crate::gate::Tenant;
 
-/// A place for an answer that streams. It is given back when the body ends or is dropped.
+/// A place for a chat's answer that streams. It is given back when the body ends or is dropped.
 #[derive(Debug)]
 pub(crate) struct StreamPlace {
     place: OwnedSemaphorePermit,
     longest: Duration,
 }
+
+/// The same for a reader of events.
+#[derive(Debug)]
+pub(crate) struct ReaderPlace(pub(crate) StreamPlace);
 
 /// What a stream does when its time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,16 +39,29 @@ impl<S: Send + Sync> FromRequestParts<S> for StreamPlace {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        let tenant = parts.extensions.get::<Tenant>().ok_or_else(|| {
-            ApiError::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "this is a defect of ours; the request may be repeated",
-            )
-        })?;
-        let (place, longest) = tenant.stream()?;
+        let (place, longest) = asking(parts)?.chat()?;
         Ok(Self { place, longest })
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ReaderPlace {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        let (place, longest) = asking(parts)?.reader()?;
+        Ok(Self(StreamPlace { place, longest }))
+    }
+}
+
+/// The tenant who asks; the gate has put it there.
+fn asking(parts: &Parts) -> Result<&Tenant, ApiError> {
+    parts.extensions.get::<Tenant>().ok_or_else(|| {
+        ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "this is a defect of ours; the request may be repeated",
+        )
+    })
 }
 
 impl StreamPlace {
@@ -105,7 +122,7 @@ mod tests {
     }
 
     fn place(tenant: &Tenant) -> Result<StreamPlace, ApiError> {
-        let (place, longest) = tenant.stream()?;
+        let (place, longest) = tenant.chat()?;
         Ok(StreamPlace { place, longest })
     }
 
@@ -153,5 +170,17 @@ mod tests {
         place(&tenant).unwrap_err();
         drop((dropped, again));
         let _both = (place(&tenant).unwrap(), place(&tenant).unwrap());
+    }
+    #[tokio::test]
+    async fn pages_that_are_open_keep_nobody_from_chatting() {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        parts.extensions.insert(tenant());
+        let mut readers = Vec::new();
+        while let Ok(reader) = ReaderPlace::from_request_parts(&mut parts, &()).await {
+            readers.push(reader);
+        }
+        assert_eq!(readers.len(), 2);
+        let chat = StreamPlace::from_request_parts(&mut parts, &()).await;
+        chat.unwrap();
     }
 }

@@ -50,7 +50,7 @@ use crate::error::ApiError;
 use crate::json::PathId;
 use crate::openapi::answers::{Gone, NotFound, Unavailable};
 use crate::openapi::{SCRIBE, schemas};
-use crate::streams::{StreamPlace, WhenOver};
+use crate::streams::{ReaderPlace, WhenOver};
 use position::Position;
 use reader::Reader;
 
@@ -98,7 +98,7 @@ struct ServerSentEvent {
 async fn read(
     State(state): State<ApiState>,
     caller: Caller,
-    place: StreamPlace,
+    ReaderPlace(place): ReaderPlace,
     PathId(conversation_id): PathId,
     query: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,

@@ -32,7 +32,8 @@ pub(super) struct Tenants {
 #[derive(Debug, Clone)]
 pub(crate) struct Tenant {
     rate: Arc<DefaultDirectRateLimiter>,
-    streams: Arc<Semaphore>,
+    chats: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
     stream_max: Duration,
 }
 
@@ -70,16 +71,28 @@ impl Tenant {
     fn new(limits: Limits) -> Self {
         let quota = Quota::per_second(limits.rate_per_second).allow_burst(limits.rate_burst);
         let streams = usize::try_from(limits.streams_per_tenant).unwrap_or(Semaphore::MAX_PERMITS);
+        let streams = streams.min(Semaphore::MAX_PERMITS);
         Self {
             rate: Arc::new(RateLimiter::direct(quota)),
-            streams: Arc::new(Semaphore::new(streams.min(Semaphore::MAX_PERMITS))),
+            chats: Arc::new(Semaphore::new(streams)),
+            readers: Arc::new(Semaphore::new(streams)),
             stream_max: limits.stream_max,
         }
     }
 
-    /// A place for one more answer that streams, and for how long it may.
-    pub(crate) fn stream(&self) -> Result<(OwnedSemaphorePermit, Duration), ApiError> {
-        let place = Arc::clone(&self.streams).try_acquire_owned();
+    /// A place for one more chat that streams, and for how long it may.
+    pub(crate) fn chat(&self) -> Result<(OwnedSemaphorePermit, Duration), ApiError> {
+        self.place_of(&self.chats)
+    }
+
+    /// A place for one more reader of events. Readers stay for long, so they have places of their own: pages that are
+    /// open must not keep anybody from chatting.
+    pub(crate) fn reader(&self) -> Result<(OwnedSemaphorePermit, Duration), ApiError> {
+        self.place_of(&self.readers)
+    }
+
+    fn place_of(&self, places: &Arc<Semaphore>) -> Result<(OwnedSemaphorePermit, Duration), ApiError> {
+        let place = Arc::clone(places).try_acquire_owned();
         let place = place.map_err(|_| {
             too_many(
                 "too_many_streams",
