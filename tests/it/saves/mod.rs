@@ -1,6 +1,5 @@
 //! People's saves through the API, merged with what others write, and suggestions.
 
-mod many;
 mod people;
 
 use axum::Router;

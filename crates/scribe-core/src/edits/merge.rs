@@ -19,38 +19,67 @@ pub struct Resolved {
     pub contested: bool,
 }
 
-/// The merge of two changes of a text. Where both changed the same words, `theirs` stands.
+/// The merge of two changes of a text. Where both changed the same words, `theirs` stands; where both only added some at
+/// one place, `ours` come first and then `theirs`.
 #[must_use]
 pub fn merge_words_for_theirs(base: &str, ours: &str, theirs: &str) -> Resolved {
     let mut options = diffy::MergeOptions::new();
-    options.set_conflict_style(diffy::ConflictStyle::Merge);
+    options.set_conflict_style(diffy::ConflictStyle::Diff3);
     match options.merge(&as_lines(base), &as_lines(ours), &as_lines(theirs)) {
         Ok(lines) => Resolved {
             text: from_lines(&lines),
             contested: false,
         },
-        Err(lines) => Resolved {
-            text: from_lines(&without_ours(&lines)),
-            contested: true,
-        },
+        Err(lines) => resolved(&lines),
     }
 }
 
-/// The lines without what `ours` has in the conflicts. A mark of a text stands alone on its line, so no line of a text
-/// looks like a conflict's.
-fn without_ours(lines: &str) -> String {
-    let mut kept = String::with_capacity(lines.len());
-    let mut is_ours = false;
+/// The part of a conflict that is being read.
+#[derive(Clone, Copy)]
+enum Part {
+    Ours,
+    Base,
+    Theirs,
+}
+
+/// The text of lines with conflicts. A mark of a text stands alone on its line, so no line of a text looks like a
+/// conflict's.
+fn resolved(lines: &str) -> Resolved {
+    let mut text = String::with_capacity(lines.len());
+    let mut contested = false;
+    let mut part = None;
+    let (mut ours, mut base, mut theirs) = (String::new(), String::new(), String::new());
     for line in lines.split_inclusive('\n') {
-        match line.get(..7) {
-            Some("<<<<<<<") => is_ours = true,
-            Some("=======") => is_ours = false,
-            Some(">>>>>>>") => {}
-            _ if is_ours => {}
-            _ => kept.push_str(line),
+        match (line.get(..7), part) {
+            (Some("<<<<<<<"), _) => part = Some(Part::Ours),
+            (Some("|||||||"), _) => part = Some(Part::Base),
+            (Some("======="), _) => part = Some(Part::Theirs),
+            (Some(">>>>>>>"), _) => {
+                let (one, other) = (std::mem::take(&mut ours), std::mem::take(&mut theirs));
+                if !std::mem::take(&mut base).is_empty() {
+                    contested = true;
+                    text.push_str(&other);
+                } else if one.starts_with(&other) {
+                    // The longer one has both.
+                    text.push_str(&one);
+                } else {
+                    if !other.starts_with(&one) {
+                        text.push_str(&one);
+                    }
+                    text.push_str(&other);
+                }
+                part = None;
+            }
+            (_, Some(Part::Ours)) => ours.push_str(line),
+            (_, Some(Part::Base)) => base.push_str(line),
+            (_, Some(Part::Theirs)) => theirs.push_str(line),
+            (_, None) => text.push_str(line),
         }
     }
-    kept
+    Resolved {
+        text: from_lines(&text),
+        contested,
+    }
 }
 
 /// A word, a mark or a run of white space on each line, because the merge takes lines. A space belongs to what stands
@@ -186,6 +215,32 @@ mod tests {
         check("a b c", "a b c d", "z a b c", ("z a b c d", false));
     }
 
+    #[test]
+    fn what_both_only_added_stands_one_after_the_other() {
+        let check = |base, ours, theirs, expected| {
+            let resolved = merge_words_for_theirs(base, ours, theirs);
+            assert_eq!(
+                (resolved.text.as_str(), resolved.contested),
+                (expected, false),
+                "{base:?}"
+            );
+        };
+        check(
+            "- salt\n- rope",
+            "- salt\n- rope\n- amber",
+            "- salt\n- rope\n- silk",
+            "- salt\n- rope\n- amber\n- silk",
+        );
+        check(
+            "It ends.",
+            "It ends. So says Ann.",
+            "It ends. So says Bob.",
+            "It ends. So says Ann. So says Bob.",
+        );
+        check("a b", "a b c d", "a b c", "a b c d");
+        check("a b", "a b c", "a b c d", "a b c d");
+    }
+
     proptest! {
         #[test]
         fn theirs_alone_is_theirs(base in "\\PC{0,60}", theirs in "\\PC{0,60}") {
@@ -201,7 +256,9 @@ mod tests {
             prop_assert_eq!(count(&resolved.text, "THEIRS"), count(&theirs, "THEIRS"));
             if !resolved.contested {
                 prop_assert_eq!(count(&resolved.text, "OURS"), count(&ours, "OURS"));
-                prop_assert_eq!(Some(resolved.text), merge_words(&base, &ours, &theirs));
+            }
+            if let Some(merged) = merge_words(&base, &ours, &theirs) {
+                prop_assert_eq!(resolved.text, merged);
             }
         }
 
