@@ -22,6 +22,8 @@
 mod accept;
 mod blocks;
 mod compose;
+#[cfg(test)]
+mod long_tests;
 mod order;
 mod recent;
 #[cfg(test)]
