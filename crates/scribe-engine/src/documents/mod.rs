@@ -17,6 +17,7 @@
 mod assets;
 mod bases;
 mod conversation_objects;
+mod purging;
 mod shelf;
 mod turn_objects;
 mod turn_versions;

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use scribe_core::{AssetId, ConversationKey, TenantId, VersionId};
@@ -20,9 +19,6 @@ use super::{Documents, DocumentsError, StoredAsset, status};
 
 /// How many versions are asked at a time who made them.
 const AT_ONCE: usize = 8;
-
-/// The most that one request removes.
-const REMOVED_AT_ONCE: u16 = 1000;
 
 /// Who made a version, as its metadata says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,11 +117,14 @@ pub struct StoredVersion {
     pub maker: Option<Maker>,
 }
 
+/// The most that one page lists, and that one request removes.
+pub(super) const LISTED_AT_ONCE: u16 = 1000;
+
 /// A line of a listing, without what only a HEAD tells.
-struct Listed {
-    key: String,
-    version: Version,
-    written: Option<aws_sdk_s3::primitives::DateTime>,
+pub(super) struct Listed {
+    pub(super) key: String,
+    pub(super) version: Version,
+    pub(super) written: Option<aws_sdk_s3::primitives::DateTime>,
 }
 
 fn time(written: Option<&aws_sdk_s3::primitives::DateTime>) -> String {
@@ -135,7 +134,7 @@ fn time(written: Option<&aws_sdk_s3::primitives::DateTime>) -> String {
 
 /// The versions and markers of a listing, the latest of each key first. An id that is not one of ours is left out: no
 /// S3 makes such.
-fn entries(page: &ListObjectVersionsOutput) -> Vec<Listed> {
+pub(super) fn entries(page: &ListObjectVersionsOutput) -> Vec<Listed> {
     let versions = page.versions().iter().filter_map(|version| {
         Some(Listed {
             key: version.key()?.to_owned(),
@@ -288,7 +287,7 @@ impl Documents {
         let key = asset_key(tenant, id);
         let mut marker = None;
         loop {
-            let page = self.list_versions(&key, marker, REMOVED_AT_ONCE).await?;
+            let page = self.list_versions(&key, marker, LISTED_AT_ONCE).await?;
             let newest = entries(&page)
                 .into_iter()
                 .find(|listed| listed.key == key && listed.version.content.is_some());
@@ -340,7 +339,7 @@ impl Documents {
         let mut found: Vec<AssetId> = Vec::new();
         let mut marker = None;
         loop {
-            let page = self.list_versions(&name, marker, REMOVED_AT_ONCE).await?;
+            let page = self.list_versions(&name, marker, LISTED_AT_ONCE).await?;
             let own = entries(&page)
                 .into_iter()
                 .filter(|listed| listed.key == name && listed.version.content.is_some());
@@ -393,108 +392,6 @@ impl Documents {
         Ok(Some(conversation.text_asset_id))
     }
 
-    /// Removes all versions of a document for good. What hides it goes last, so that no older version shows up in
-    /// between. Answers how many there were.
-    ///
-    /// # Errors
-    /// [`DocumentsError`] if S3 can't be reached; some may be gone.
-    pub async fn purge_asset(&self, tenant: &TenantId, id: &AssetId) -> Result<u64, DocumentsError> {
-        let key = asset_key(tenant, id);
-        self.purge(&key, |name| name == key).await
-    }
-
-    /// Removes a conversation's object with all its versions.
-    ///
-    /// # Errors
-    /// [`DocumentsError`] if S3 can't be reached; some may be gone.
-    pub(crate) async fn purge_conversation(&self, key: &ConversationKey) -> Result<u64, DocumentsError> {
-        let name = conversation_key(key);
-        self.purge(&name, |found| found == name).await
-    }
-
-    /// Removes what File Search is said to hold of a document.
-    ///
-    /// # Errors
-    /// [`DocumentsError`] if S3 can't be reached; some may be gone.
-    pub(crate) async fn purge_search_entry(
-        &self,
-        tenant: &TenantId,
-        id: &AssetId,
-    ) -> Result<u64, DocumentsError> {
-        let name = format!("tenants/{tenant}/search/{id}.json");
-        self.purge(&name, |found| found == name).await
-    }
-
-    /// Removes a conversation's turns for good: the transcript, and whatever stands under `waiting/`.
-    ///
-    /// # Errors
-    /// [`DocumentsError`] if S3 can't be reached; some may be gone.
-    pub(crate) async fn purge_turns(&self, key: &ConversationKey) -> Result<(u64, u64), DocumentsError> {
-        let ConversationKey { tenant, conversation } = key;
-        let turns = format!("tenants/{tenant}/turns/{conversation}/");
-        let waiting = format!("waiting/{tenant}/{conversation}/");
-        Ok((
-            self.purge(&turns, |_| true).await?,
-            self.purge(&waiting, |_| true).await?,
-        ))
-    }
-
-    /// Removes every version below a prefix, the delete markers last. Answers how many versions there were, markers
-    /// not counted.
-    async fn purge(&self, prefix: &str, is_ours: impl Fn(&str) -> bool) -> Result<u64, DocumentsError> {
-        let mut removed = 0;
-        for markers in [false, true] {
-            let mut marker = None;
-            loop {
-                let page = self.list_versions(prefix, marker, REMOVED_AT_ONCE).await?;
-                let doomed: Vec<Listed> = entries(&page)
-                    .into_iter()
-                    .filter(|listed| is_ours(&listed.key) && listed.version.content.is_none() == markers)
-                    .collect();
-                if !markers {
-                    removed += doomed.len() as u64;
-                }
-                self.remove_versions(prefix, &doomed).await?;
-                marker = next_marker(&page);
-                if marker.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(removed)
-    }
-
-    async fn remove_versions(&self, prefix: &str, doomed: &[Listed]) -> Result<(), DocumentsError> {
-        if doomed.is_empty() {
-            return Ok(());
-        }
-        let failed = |reason: String| DocumentsError::Unavailable {
-            operation: "DELETE versions",
-            key: prefix.to_owned(),
-            reason,
-        };
-        let mut named = Delete::builder().quiet(true);
-        for listed in doomed {
-            let object = ObjectIdentifier::builder()
-                .key(&listed.key)
-                .version_id(listed.version.id.as_str())
-                .build();
-            named = named.objects(object.map_err(|error| failed(error.to_string()))?);
-        }
-        let output = self
-            .client
-            .delete_objects()
-            .bucket(&self.bucket)
-            .delete(named.build().map_err(|error| failed(error.to_string()))?)
-            .send()
-            .await
-            .map_err(|error| failed(aws::describe(&error)))?;
-        match output.errors().first() {
-            Some(error) => Err(failed(error.code().unwrap_or("refused").to_owned())),
-            None => Ok(()),
-        }
-    }
-
     async fn with_maker(&self, key: &str, mut version: Version) -> Result<Version, DocumentsError> {
         let Some(content) = &mut version.content else {
             return Ok(version);
@@ -522,7 +419,7 @@ impl Documents {
         Ok(version)
     }
 
-    async fn list_versions(
+    pub(super) async fn list_versions(
         &self,
         prefix: &str,
         after: Option<(String, String)>,
@@ -547,7 +444,7 @@ impl Documents {
 }
 
 /// Where the next page begins.
-fn next_marker(page: &ListObjectVersionsOutput) -> Option<(String, String)> {
+pub(super) fn next_marker(page: &ListObjectVersionsOutput) -> Option<(String, String)> {
     if page.is_truncated() != Some(true) {
         return None;
     }

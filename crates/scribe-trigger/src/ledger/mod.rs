@@ -21,6 +21,7 @@ mod channel;
 mod connection;
 mod endings;
 mod incomplete;
+mod looking;
 mod outcomes;
 mod scripts;
 mod sessions;
