@@ -91,8 +91,9 @@ impl Conversations {
     ) -> Result<Saved, SaveError> {
         let base = self.documents.base(tenant, id, &save.base_etag).await;
         let (base, present) = match base.map_err(ConversationError::from)? {
-            Base::Present(present) => (None, *present),
-            Base::Earlier { base, present } => (Some(*base), *present),
+            // Somebody may write between the first try and the second one; then this one is an earlier version too.
+            Base::Present(present) => (present.clone(), *present),
+            Base::Earlier { base, present } => (base, *present),
             Base::Unknown => return Err(SaveError::UnknownBase(id.clone())),
             Base::Absent => return Err(SaveError::Absent(id.clone())),
         };
@@ -103,12 +104,6 @@ impl Conversations {
                 .as_ref()
                 .map_or(&state.blocks, |state| &state.blocks);
             Document::read(&stored.asset.content, blocks)
-        };
-        // What the save is based on, if it is not what is being replaced.
-        let base = match base {
-            Some(base) => Some(base),
-            // Somebody may write between the first try and the second one.
-            None => Some(present.clone()),
         };
         let name = save
             .content
@@ -124,9 +119,10 @@ impl Conversations {
                 && !state.saves.contains(name)
             {
                 let present = Document::read(&asset.content, &state.blocks);
-                let base = match &base {
-                    Some(base) if base.etag != etag => read(base, state),
-                    _ => present.clone(),
+                let base = if base.etag == etag {
+                    present.clone()
+                } else {
+                    read(&base, state)
                 };
                 let saved = save::Save {
                     base: &base,

@@ -1,13 +1,13 @@
 //! The version that a person's save is based on, found by its ETag.
 
 use scribe_core::{AssetId, TenantId};
-use scribe_trigger::aws;
 
 use super::assets::asset_key;
+use super::versions::{LISTED_AT_ONCE, Listed, entries, next_marker};
 use super::{Documents, DocumentsError, Fetched, StoredAsset};
 
 /// How many versions are looked at first: people save on what they read a moment ago.
-const NEWEST: i32 = 20;
+const NEWEST: u16 = 20;
 
 /// The document that a save is based on.
 #[derive(Debug)]
@@ -39,77 +39,24 @@ impl Documents {
             Fetched::NotModified | Fetched::Absent => return Ok(Base::Absent),
         };
         let key = asset_key(tenant, id);
-        let mut marker: Option<(Option<String>, Option<String>)> = Some((None, None));
-        let mut at_most = Some(NEWEST);
-        while let Some((key_marker, version_marker)) = marker.take() {
-            let listed = self
-                .client
-                .list_object_versions()
-                .bucket(&self.bucket)
-                .prefix(&key)
-                .set_max_keys(at_most.take())
-                .set_key_marker(key_marker)
-                .set_version_id_marker(version_marker)
-                .send()
-                .await;
-            let page = listed.map_err(|error| DocumentsError::Unavailable {
-                operation: "LIST versions",
-                key: key.clone(),
-                reason: aws::describe(&error),
-            })?;
-            let is_it = |version: &&aws_sdk_s3::types::ObjectVersion| {
-                version.key() == Some(&key) && version.e_tag() == Some(etag)
-            };
-            if let Some(version) = page.versions().iter().find(is_it) {
-                let id = version.version_id().unwrap_or_default();
-                return Ok(match self.version_of(&key, id, etag).await? {
-                    Some(base) => Base::Earlier {
-                        base: Box::new(base),
-                        present,
-                    },
-                    None => Base::Unknown,
-                });
+        let mut marker = None;
+        let mut at_most = NEWEST;
+        loop {
+            let page = self.list_versions(&key, marker, at_most).await?;
+            at_most = LISTED_AT_ONCE;
+            let is_it = |listed: &Listed| listed.key == key && listed.version.has_etag(etag);
+            if let Some(listed) = entries(&page).into_iter().find(is_it) {
+                // Between the two requests the bucket's lifecycle may remove it.
+                let base = self.version_at(&key, &listed.version.id).await?;
+                return Ok(base.map_or(Base::Unknown, |base| Base::Earlier {
+                    base: Box::new(base.stored),
+                    present,
+                }));
             }
-            if page.is_truncated() == Some(true) {
-                marker = Some((page.next_key_marker, page.next_version_id_marker));
+            marker = next_marker(&page);
+            if marker.is_none() {
+                return Ok(Base::Unknown);
             }
         }
-        Ok(Base::Unknown)
-    }
-
-    /// A version by its id; none where it is gone.
-    pub(super) async fn version_of(
-        &self,
-        key: &str,
-        id: &str,
-        etag: &str,
-    ) -> Result<Option<StoredAsset>, DocumentsError> {
-        let unavailable = |reason| DocumentsError::Unavailable {
-            operation: "GET version",
-            key: key.into(),
-            reason,
-        };
-        let sent = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .version_id(id)
-            .send()
-            .await;
-        let output = match sent {
-            Ok(output) => output,
-            Err(error) if super::status(&error) == Some(404) => return Ok(None),
-            Err(error) => return Err(unavailable(aws::describe(&error))),
-        };
-        let body = output.body.collect().await;
-        let bytes = body
-            .map_err(|_| unavailable("the answer broke off".into()))?
-            .to_vec();
-        let json = String::from_utf8(bytes).map_err(|_| DocumentsError::Malformed {
-            key: key.into(),
-            reason: "it is not UTF-8".into(),
-        })?;
-        StoredAsset::read(key, json, etag.to_owned()).map(Some)
     }
 }

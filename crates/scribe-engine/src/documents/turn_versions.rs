@@ -115,12 +115,11 @@ impl Documents {
         key: &str,
         version: &ObjectVersion,
     ) -> Result<Option<MediaAsset>, DocumentsError> {
-        let (id, etag) = (version.version_id(), version.e_tag());
-        match self
-            .version_of(key, id.unwrap_or_default(), etag.unwrap_or_default())
-            .await
-        {
-            Ok(stored) => Ok(stored.map(|stored| stored.asset)),
+        let Some(Ok(id)) = version.version_id().map(str::parse) else {
+            return Ok(None);
+        };
+        match self.version_at(key, &id).await {
+            Ok(version) => Ok(version.map(|version| version.stored.asset)),
             Err(DocumentsError::Malformed { .. } | DocumentsError::Newer { .. }) => Ok(None),
             Err(error) => Err(error),
         }

@@ -84,6 +84,13 @@ pub struct Version {
     pub content: Option<VersionContent>,
 }
 
+impl Version {
+    /// Whether it is no deletion and has this ETag.
+    pub(super) fn has_etag(&self, etag: &str) -> bool {
+        self.content.as_ref().is_some_and(|content| content.etag == etag)
+    }
+}
+
 /// What is known of a version that is not a deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionContent {
@@ -230,17 +237,25 @@ impl Documents {
         id: &AssetId,
         version: &VersionId,
     ) -> Result<Option<StoredVersion>, DocumentsError> {
-        let key = asset_key(tenant, id);
+        self.version_at(&asset_key(tenant, id), version).await
+    }
+
+    /// The same of a key.
+    pub(super) async fn version_at(
+        &self,
+        key: &str,
+        version: &VersionId,
+    ) -> Result<Option<StoredVersion>, DocumentsError> {
         let unavailable = |reason| DocumentsError::Unavailable {
             operation: "GET version",
-            key: key.clone(),
+            key: key.into(),
             reason,
         };
         let sent = self
             .client
             .get_object()
             .bucket(&self.bucket)
-            .key(&key)
+            .key(key)
             .version_id(version.as_str())
             .send()
             .await;
@@ -263,13 +278,13 @@ impl Documents {
             .await
             .map_err(|_| unavailable("the answer broke off".into()))?;
         let json = String::from_utf8(body.to_vec()).map_err(|_| DocumentsError::Malformed {
-            key: key.clone(),
+            key: key.into(),
             reason: "it is not UTF-8".into(),
         })?;
         Ok(Some(StoredVersion {
             id: version.clone(),
             written,
-            stored: StoredAsset::read(&key, json, etag)?,
+            stored: StoredAsset::read(key, json, etag)?,
             maker,
         }))
     }
