@@ -1,5 +1,6 @@
 //! People's saves through the API, merged with what others write, and suggestions.
 
+mod many;
 mod people;
 
 use axum::Router;

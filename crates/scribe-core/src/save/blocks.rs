@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::twice::Carried;
 use crate::blocks::{Author, Block, BlockEntry, Document, Kind, hash};
 use crate::edits::{SuggestedAction, Suggestion, merge_words_for_theirs};
 
@@ -26,7 +27,7 @@ impl<'a> Side<'a> {
         self.document.block_list().get(self.at(id)?)
     }
 
-    fn text(&self, id: &str) -> Option<&'a str> {
+    pub(super) fn text(&self, id: &str) -> Option<&'a str> {
         self.block(id).map(|block| self.document.text(block))
     }
 }
@@ -63,7 +64,7 @@ pub(super) struct Kept {
 /// What is decided of each block.
 pub(super) struct Decided {
     pub(super) kept: HashMap<String, Kept>,
-    /// The blocks that the person removed and others changed.
+    /// The blocks that others changed or added and that do not stand.
     pub(super) removed: HashSet<String>,
 }
 
@@ -82,16 +83,52 @@ impl<'a> Sides<'a> {
             kept: HashMap::new(),
             removed: HashSet::new(),
         };
+        let carried = Carried::of(self);
         let all = self.present.ids.iter().chain(&self.mine.ids);
         let mut seen = HashSet::new();
         for id in all.filter(|id| seen.insert(id.as_str())) {
-            if let Some(kept) = self.kept(id) {
+            if let Some(kept) = self.kept(id, &carried) {
                 decided.kept.insert(id.clone(), kept);
             } else if self.present.at(id).is_some() && !self.left_by_others(id) {
                 decided.removed.insert(id.clone());
             }
         }
+        carried.settle(self, &mut decided);
         decided
+    }
+
+    /// Lets a block stand as the person has it; what others made of it becomes a suggestion.
+    pub(super) fn give_back(&self, id: &str, decided: &mut Decided) {
+        decided.kept.remove(id);
+        match self.mine(id, true) {
+            Some(mut kept) => {
+                kept.contested = self.contested(id, &kept.entry.hash);
+                decided.kept.insert(id.to_owned(), kept);
+            }
+            None => drop(decided.removed.insert(id.to_owned())),
+        }
+    }
+
+    /// Lets a block of the person's stand that others removed.
+    pub(super) fn bring_back(&self, id: &str, decided: &mut Decided) {
+        if !decided.kept.contains_key(id)
+            && let Some(kept) = self.mine(id, false)
+        {
+            decided.kept.insert(id.to_owned(), kept);
+        }
+    }
+
+    /// The suggestion to write in a block what others wrote there.
+    fn contested(&self, id: &str, now: &str) -> Option<Suggestion> {
+        let block = self.present.block(id)?;
+        let text = self.present.document.text(block);
+        Some(Suggestion::of_block(
+            block.entry(),
+            id,
+            now,
+            SuggestedAction::Replace,
+            text,
+        ))
     }
 
     /// The present text's blocks as they are.
@@ -101,14 +138,14 @@ impl<'a> Sides<'a> {
             .collect()
     }
 
-    fn kept(&self, id: &str) -> Option<Kept> {
+    fn kept(&self, id: &str, carried: &Carried<'_>) -> Option<Kept> {
         let in_base = self.base.text(id);
         match (self.present.text(id), self.mine.text(id)) {
             (Some(_), Some(_)) if self.left_by_others(id) => self.mine(id, false),
             (Some(present), Some(mine)) => match in_base {
                 _ if hash(present) == hash(mine) => self.present(id),
                 Some(base) if hash(base) == hash(mine) => self.present(id),
-                Some(base) => self.both(id, base, present, mine),
+                Some(_) => self.both(id, &carried.base(self, id), present, mine),
                 // Both added it; `apart` has seen to it that it is the same.
                 None => self.present(id),
             },
@@ -168,7 +205,6 @@ impl<'a> Sides<'a> {
 
     /// The words of both; where they are the same words, the person's.
     fn both(&self, id: &str, base: &str, present: &str, mine: &str) -> Option<Kept> {
-        let writer = self.present.block(id)?.entry();
         let resolved = merge_words_for_theirs(base, present, mine);
         let mut kept = self.mine(id, true)?;
         if resolved.text != mine {
@@ -179,14 +215,7 @@ impl<'a> Sides<'a> {
             kept.text = resolved.text;
         }
         if resolved.contested {
-            let now = &kept.entry.hash;
-            kept.contested = Some(Suggestion::of_block(
-                writer,
-                id,
-                now,
-                SuggestedAction::Replace,
-                present,
-            ));
+            kept.contested = self.contested(id, &kept.entry.hash);
         }
         Some(kept)
     }

@@ -12,6 +12,7 @@
 //! | changed it | removed it | the person's |
 //! | removed it | changed it | removed; the others' text becomes a suggestion |
 //! | added it | added it in the same words | one |
+//! | changed it | joined it with another one, or split it | the person's; the others' text becomes a suggestion |
 //!
 //! Blocks are told by their ids, which both texts got from the base. The merged text is put together and read again,
 //! and counts only if it falls into the blocks that were meant. Where Markdown will not have it so, the person's text
@@ -28,6 +29,7 @@ mod order;
 mod recent;
 #[cfg(test)]
 mod tests;
+mod twice;
 
 use crate::blocks::{Author, Document, Manifest};
 use crate::edits::Suggestion;

@@ -1,0 +1,275 @@
+//! Text that would stand twice: others joined or split blocks, or carried text from one to another, while the person
+//! changed it where it was.
+//!
+//! Block by block each side is right, and together they say the same thing in two places. Worse, two people who tidy up
+//! afterwards may each take away another copy, and then it is gone. So such a block stands as the person has it, and
+//! what others made of it becomes a suggestion.
+//!
+//! A word that stands once in each of the three texts tells that text was carried, if most of what the one block lost
+//! is what the other one got. The same words in many places, as a form has them, tell nothing.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::blocks::{Decided, Side, Sides, Source};
+use crate::words::{telling, words};
+
+/// The share of the words which one block lost or another one got, whichever are fewer, that must be the same.
+const MOST_OF_IT: f64 = 0.5;
+
+/// At least so many telling words, unless a block has fewer: a name that others also wrote elsewhere is no text that
+/// they carried there.
+const A_FEW: usize = 2;
+
+/// In which block each word stands that stands once in a text.
+fn places<'a>(side: &'a Side<'_>) -> HashMap<String, &'a str> {
+    let mut found: HashMap<String, Option<&str>> = HashMap::new();
+    for id in &side.ids {
+        for word in side.text(id).into_iter().flat_map(words) {
+            let is_first = !found.contains_key(&word);
+            found.insert(word, is_first.then_some(id));
+        }
+    }
+    found
+        .into_iter()
+        .filter_map(|(word, id)| Some((word, id?)))
+        .collect()
+}
+
+/// The text that was carried from one block to another.
+#[derive(Default)]
+pub(super) struct Carried<'a> {
+    /// The words that stand once in each of the three texts.
+    once: HashSet<String>,
+    apart: Vec<Apart<'a>>,
+    /// The blocks of the base that both sides carried into one block, by the id of that one and where they stood.
+    together: HashMap<&'a str, BTreeSet<usize>>,
+}
+
+/// Text that stands in another block for the others than for the person.
+struct Apart<'a> {
+    theirs: &'a str,
+    own: &'a str,
+    words: Vec<String>,
+}
+
+impl<'a> Carried<'a> {
+    /// Finds it; nothing while only one of the two sides changed anything.
+    pub(super) fn of(sides: &'a Sides<'_>) -> Self {
+        let differs = |id: &str| sides.mine.text(id) != sides.present.text(id);
+        let is_others = |id: &String| differs(id) && sides.present.text(id) != sides.base.text(id);
+        let is_mine = |id: &String| differs(id) && sides.mine.text(id) != sides.base.text(id);
+        if !sides.present.ids.iter().any(is_others) || !sides.mine.ids.iter().any(is_mine) {
+            return Self::default();
+        }
+        let (base, present, mine) = (places(&sides.base), places(&sides.present), places(&sides.mine));
+        let mut once = HashSet::new();
+        let mut apart: HashMap<(&str, &str), Vec<String>> = HashMap::new();
+        let mut together: HashMap<&str, BTreeSet<usize>> = HashMap::new();
+        for (word, theirs) in &present {
+            let (Some(from), Some(own)) = (base.get(word), mine.get(word)) else {
+                continue;
+            };
+            once.insert(word.clone());
+            let by_others = from != theirs && is_most(&sides.base, &sides.present, from, theirs);
+            let by_person = from != own && is_most(&sides.base, &sides.mine, from, own);
+            if own != theirs && (by_others || by_person) {
+                apart.entry((theirs, own)).or_default().push(word.clone());
+            } else if own == theirs && by_others && by_person {
+                together.entry(own).or_default().extend(sides.base.at(from));
+            }
+        }
+        let apart = apart.into_iter();
+        let mut apart: Vec<Apart<'_>> = apart
+            .map(|((theirs, own), words)| Apart { theirs, own, words })
+            .collect();
+        // Whatever order the map has, the same save becomes the same text.
+        apart.sort_unstable_by_key(|apart| (sides.present.at(apart.theirs), sides.mine.at(apart.own)));
+        Self {
+            once,
+            apart,
+            together,
+        }
+    }
+
+    /// What a block was made of: its own text in the base, and that of the blocks that both sides carried into it.
+    pub(super) fn base<'b>(&self, sides: &Sides<'b>, id: &str) -> Cow<'b, str> {
+        let own = sides.base.text(id).unwrap_or_default();
+        let Some(others) = self.together.get(id) else {
+            return own.into();
+        };
+        let mut all = others.clone();
+        all.extend(sides.base.at(id));
+        let texts = all
+            .into_iter()
+            .filter_map(|at| sides.base.text(&sides.base.ids[at]));
+        texts.collect::<Vec<_>>().join("\n\n").into()
+    }
+
+    /// Whether words came to stand twice in one block: where the same words stand in many places, the two sides'
+    /// changes may be told apart differently.
+    fn is_twice(&self, text: &str) -> bool {
+        let mut seen = HashSet::new();
+        words(text)
+            .into_iter()
+            .any(|word| self.once.contains(&word) && !seen.insert(word))
+    }
+
+    /// Sees to it that no text stands twice.
+    pub(super) fn settle(&self, sides: &Sides<'_>, decided: &mut Decided) {
+        let within: Vec<String> = decided
+            .kept
+            .iter()
+            .filter(|(_, kept)| kept.source == Source::Both && self.is_twice(&kept.text))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in within {
+            sides.give_back(&id, decided);
+        }
+        let has = |decided: &Decided, id: &str, wanted: &[String]| {
+            let text = decided.kept.get(id).map(|kept| words(&kept.text));
+            text.is_some_and(|text| wanted.iter().any(|word| text.contains(word)))
+        };
+        // To give one back may bring another one's text back with it. Each is given back once, so this ends.
+        let mut given_back: Vec<&str> = Vec::new();
+        while let Some(twice) = self.apart.iter().find(|apart| {
+            !given_back.contains(&apart.theirs)
+                && has(decided, apart.theirs, &apart.words)
+                && has(decided, apart.own, &apart.words)
+        }) {
+            given_back.push(twice.theirs);
+            sides.give_back(twice.theirs, decided);
+            for other in self.apart.iter().filter(|other| other.theirs == twice.theirs) {
+                sides.bring_back(other.own, decided);
+            }
+        }
+    }
+}
+
+/// Whether most of what a side took out of a block, or put into another one, is the same.
+fn is_most(base: &Side<'_>, side: &Side<'_>, from: &str, into: &str) -> bool {
+    let had = counted(base.text(from));
+    let has = counted(side.text(into));
+    let whole = had.values().sum::<usize>().min(has.values().sum());
+    let (lost, got) = (less(had, side.text(from)), less(has, base.text(into)));
+    let fewer = lost.values().sum::<usize>().min(got.values().sum());
+    let same: usize = lost
+        .iter()
+        .map(|(word, count)| *count.min(got.get(word).unwrap_or(&0)))
+        .sum();
+    same as f64 >= MOST_OF_IT * fewer as f64 && (same >= A_FEW || same == whole)
+}
+
+/// The telling words of a text, each with how often it stands there.
+fn counted(text: Option<&str>) -> HashMap<u64, usize> {
+    let mut counts = HashMap::new();
+    for word in text.into_iter().flat_map(telling) {
+        *counts.entry(word).or_default() += 1;
+    }
+    counts
+}
+
+/// The same without those of another text.
+fn less(mut counts: HashMap<u64, usize>, than: Option<&str>) -> HashMap<u64, usize> {
+    for (word, less) in counted(than) {
+        if let Some(count) = counts.get_mut(&word) {
+            *count = count.saturating_sub(less);
+        }
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::blocks::{Document, Manifest};
+    use crate::save::Save;
+
+    const LISTS: &str = "# Cargo\n\n- amber for the north\n- salt\n\nNobody asks for the fare.\n\n- silk of the old weavers\n- rope\n\nThe end.\n";
+
+    /// What others made of a text, what a person saves, what comes of it and what is suggested.
+    #[track_caller]
+    fn check(base: &str, theirs: &str, mine: &str, expected: &str, suggested: &[&str]) {
+        let base = Document::read(base, &Manifest::of_scribe(base));
+        let present = Document::read_after(theirs, &base);
+        let person = "ada".parse().unwrap();
+        let save = Save {
+            base: &base,
+            present: &present,
+            content: mine,
+            person: &person,
+        };
+        let saved = save.merge();
+        assert_eq!(saved.document.content(), expected);
+        let found = saved.suggestions.iter();
+        let found: Vec<&str> = found.map(|suggestion| suggestion.markdown.as_str()).collect();
+        assert_eq!(found, suggested);
+    }
+
+    #[test]
+    fn of_blocks_that_others_joined_the_persons_stand() {
+        let joined = LISTS.replace("Nobody asks for the fare.\n\n", "");
+        let theirs = "- amber for the north\n- salt\n\n- silk of the old weavers\n- rope";
+        let mine = LISTS.replace("salt", "pepper");
+        let apart = mine.replace("Nobody asks for the fare.", "<!-- -->");
+        check(LISTS, &joined, &mine, &apart, &[theirs]);
+        // Where the words of both can be told apart, they are joined.
+        for (word, other) in [("weavers", "spinners"), ("The end.", "To be continued.")] {
+            let mine = LISTS.replace(word, other);
+            check(LISTS, &joined, &mine, &joined.replace(word, other), &[]);
+        }
+    }
+
+    #[test]
+    fn of_a_block_that_others_split_the_persons_stands() {
+        let base =
+            "# Crew\n\nJester paints the ceiling green. Fjord reads old maps of Nicodranas all night.\n";
+        let split = base.replace(". Fjord", ".\n\nFjord");
+        let mine = base.replace("green", "pink");
+        let theirs = "Fjord reads old maps of Nicodranas all night.";
+        check(
+            base,
+            &split,
+            &mine,
+            &mine,
+            &[theirs, "Jester paints the ceiling green."],
+        );
+        // Where the words of both can be told apart, it is split.
+        let mine = base.replace("maps", "charts");
+        check(base, &split, &mine, &split.replace("maps", "charts"), &[]);
+    }
+
+    #[test]
+    fn what_both_joined_is_joined_once() {
+        let base =
+            "# Crew\n\nJester paints the ceiling green.\n\nFjord reads old maps of Nicodranas all night.\n";
+        let joined = |word: &str| base.replace("green.\n\n", &format!("green. {word}\n"));
+        let theirs = joined("Alone.");
+        let mine = joined("Twice.");
+        let theirs_block = theirs.trim_start_matches("# Crew\n\n").trim_end();
+        check(base, &theirs, &mine, &mine, &[theirs_block]);
+    }
+
+    #[test]
+    fn the_same_words_in_many_places_were_not_carried() {
+        let entry = |day: &str, what: &str| format!("Log of {day}: the crew of the ship reports {what}.");
+        let base = [entry("Monday", "rain"), entry("Tuesday", "fog")].join("\n\n") + "\n";
+        // The scribe rewrites one and adds another; the person rewrites the first one too.
+        let theirs = base.replace("rain", "hail") + "\n" + &entry("Wednesday", "snow") + "\n";
+        let mine = base.replace("rain", "sleet");
+        let expected = theirs.replace("hail", "sleet");
+        check(&base, &theirs, &mine, &expected, &[&entry("Monday", "hail")]);
+    }
+
+    #[test]
+    fn a_name_that_went_elsewhere_is_not_a_text_that_was_carried() {
+        let base = "# Harbour\n\nCaptain Avantika waits at the harbour with forty sailors and no patience.\n\nThe end.\n";
+        let theirs = base.replace("Captain Avantika waits", "Somebody waits").replace(
+            "The end.",
+            "The end.\n\nLong ago Avantika sold a cursed compass to smugglers from the southern islands.",
+        );
+        let mine = base.replace("Captain Avantika waits", "Captain Avantika sleeps");
+        let expected = theirs.replace("Somebody waits", "Captain Avantika sleeps");
+        let suggested = "Somebody waits at the harbour with forty sailors and no patience.";
+        check(base, &theirs, &mine, &expected, &[suggested]);
+    }
+}
