@@ -2,8 +2,6 @@
 //! each word is in the document or in a suggestion, or the version in which it went away is a person's who took it away.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
@@ -12,6 +10,7 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use scribe_core::{MediaAsset, TriggerState};
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::{Person, started};
 use crate::world::{BUCKET, Reply, World, append, key, marker, run, said};
@@ -90,7 +89,7 @@ fn edited(text: &str, word: &str, random: &mut ChaCha8Rng) -> String {
 }
 
 /// Saves, and now and then looks again: mostly on what the last save answered, which others may have changed since.
-async fn write(person: Person, name: &'static str, seed: u64, saves: Arc<AtomicUsize>) -> Done {
+async fn write(person: Person, name: &'static str, seed: u64, saves: watch::Sender<usize>) -> Done {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut done = Done::default();
     let first = person.read().await;
@@ -104,7 +103,7 @@ async fn write(person: Person, name: &'static str, seed: u64, saves: Arc<AtomicU
             .extend(words(&text).difference(&words(&mine)).cloned());
         done.wrote.push(word);
         done.merged += usize::from(saved.body["merge"]["othersWrote"] == true);
-        saves.fetch_add(1, Ordering::Relaxed);
+        saves.send_modify(|saves| *saves += 1);
         if number % MANY_SUGGESTIONS == 0 {
             done.took_away.extend(dismiss(&person).await);
         }
@@ -113,7 +112,6 @@ async fn write(person: Person, name: &'static str, seed: u64, saves: Arc<AtomicU
             text = saved.content().to_owned();
             etag = saved.etag;
         }
-        tokio::task::yield_now().await;
     }
     done
 }
@@ -139,11 +137,11 @@ async fn dismiss(person: &Person) -> BTreeSet<String> {
 }
 
 /// Weaves a turn whenever the two have saved often enough.
-async fn narrate(world: &World, saves: &AtomicUsize) -> usize {
+async fn narrate(world: &World, mut saves: watch::Receiver<usize>) -> usize {
     let engine = world.engine();
     let mut turns = 1;
-    while saves.load(Ordering::Relaxed) < 2 * SAVES {
-        if saves.load(Ordering::Relaxed) / PER_TURN >= turns {
+    while saves.changed().await.is_ok() {
+        if *saves.borrow() / PER_TURN >= turns {
             turns += 1;
             let reply = || Reply::Say {
                 text: append(&said(turns)),
@@ -162,7 +160,6 @@ async fn narrate(world: &World, saves: &AtomicUsize) -> usize {
                 }
             }
         }
-        tokio::task::yield_now().await;
     }
     turns
 }
@@ -242,12 +239,12 @@ async fn versions(world: &World, object: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_people_and_the_scribe_lose_no_word_in_2000_saves() {
     let (world, session) = started().await;
-    let saves = Arc::new(AtomicUsize::new(0));
+    let (saves, saved) = watch::channel(0);
     let person = Person::new(&world, &session);
-    let ada = tokio::spawn(write(person.clone(), "ada", 1, Arc::clone(&saves)));
-    let bob = tokio::spawn(write(person.clone(), "bob", 2, Arc::clone(&saves)));
+    let ada = tokio::spawn(write(person.clone(), "ada", 1, saves.clone()));
+    let bob = tokio::spawn(write(person.clone(), "bob", 2, saves));
     let people = async { tokio::try_join!(ada, bob).unwrap() };
-    let ((ada, bob), turns) = tokio::join!(people, narrate(&world, &saves));
+    let ((ada, bob), turns) = tokio::join!(people, narrate(&world, saved));
 
     let object = format!("tenants/default/media-assets/{}.json", session.text_asset_id);
     let all = versions(&world, &object).await;

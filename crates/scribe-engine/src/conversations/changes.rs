@@ -7,8 +7,11 @@ use scribe_core::{AssetId, ConversationKey, MediaAsset, ScribeState, TenantId, U
 
 use scribe_trigger::LiveEvent;
 
-use super::{CHANGE_TRIES, ConversationError, Conversations};
+use super::{ConversationError, Conversations};
 use crate::documents::{Author, Fetched, StoredAsset, Written};
+
+/// How often a change is tried while others write: somebody gets through each time, so twenty people at once do.
+const TRIES: u32 = 40;
 
 /// The pause after the first conflict, which grows with each: whoever waits longest gets through.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -46,9 +49,7 @@ impl Conversations {
                 Change::Leave(())
             })
         };
-        let changed = self
-            .try_to_change(tenant, id, user, None, CHANGE_TRIES, change)
-            .await?;
+        let changed = self.try_to_change(tenant, id, user, None, change).await?;
         Ok(changed.map(|changed| changed.asset))
     }
 
@@ -60,10 +61,9 @@ impl Conversations {
         id: &AssetId,
         user: &UserId,
         mut first: Option<StoredAsset>,
-        tries: u32,
         change: impl Fn(&mut MediaAsset, &mut ScribeState, &str) -> Result<Change<T>, E>,
     ) -> Result<Option<Changed<T>>, E> {
-        for number in 1..=tries {
+        for number in 1..=TRIES {
             let stored = match first.take() {
                 Some(stored) => stored,
                 None => match self

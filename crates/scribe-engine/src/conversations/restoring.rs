@@ -176,9 +176,7 @@ impl Conversations {
                 take_text(asset, state, &old);
                 Ok(Change::Write(()))
             };
-            let changed = self
-                .try_to_change(tenant, id, user, None, CHANGE_TRIES, change)
-                .await?;
+            let changed = self.try_to_change(tenant, id, user, None, change).await?;
             if let Some(changed) = changed {
                 return Ok(Restored {
                     asset: changed.asset,

@@ -13,9 +13,6 @@ use super::changes::Change;
 use super::{ConversationError, Conversations};
 use crate::documents::{Base, StoredAsset};
 
-/// How often a save is merged anew while others write: somebody gets through each time, so twenty people at once do.
-const SAVE_TRIES: u32 = 40;
-
 /// A person's save.
 #[derive(Clone)]
 pub struct Save {
@@ -152,7 +149,7 @@ impl Conversations {
             Ok(Change::Write(merge))
         };
         let changed = self
-            .try_to_change(tenant, id, user, Some(present), SAVE_TRIES, change)
+            .try_to_change(tenant, id, user, Some(present), change)
             .await?
             .ok_or_else(|| SaveError::Absent(id.clone()))?;
         if save.title.is_some() {

@@ -8,7 +8,7 @@ use scribe_core::{AssetId, MediaAsset, SCRIBE_SCHEMA, ScribeState, TenantId, Use
 use scribe_trigger::record::iso;
 
 use super::changes::Change;
-use super::{CHANGE_TRIES, ConversationError, Conversations};
+use super::{ConversationError, Conversations};
 use crate::documents::Fetched;
 
 /// What a person decides of a suggestion.
@@ -113,7 +113,7 @@ impl Conversations {
             asset.updated_at = iso(Timestamp::now());
             Ok::<_, SuggestionError>(Change::Write(()))
         };
-        let changed = self.try_to_change(tenant, id, user, None, CHANGE_TRIES, change);
+        let changed = self.try_to_change(tenant, id, user, None, change);
         let changed = changed
             .await?
             .ok_or_else(|| SuggestionError::NoDocument(id.clone()))?;
