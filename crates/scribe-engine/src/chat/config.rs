@@ -8,7 +8,7 @@ use scribe_trigger::config::{ConfigError, milliseconds, optional};
 use secrecy::SecretString;
 use url::Url;
 
-use crate::narrator::{ApiKey, BaseUrl, DEFAULT_BASE_URL, DEFAULT_MODEL};
+use crate::narrator::{ApiKey, BaseUrl, DEFAULT_MODEL, server_url};
 
 /// Which chat is asked, and how long anybody waits for it.
 #[derive(Debug, Clone)]
@@ -73,13 +73,7 @@ impl ChatConfig {
     /// # Errors
     /// [`ConfigError`], naming the variable.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let BaseUrl(base_url) = match optional("OPENAI_BASE_URL")? {
-            Some(url) => url,
-            None => DEFAULT_BASE_URL.parse().map_err(|reason| ConfigError::Invalid {
-                variable: "OPENAI_BASE_URL",
-                reason,
-            })?,
-        };
+        let BaseUrl(base_url) = BaseUrl::from_env()?;
         let config = Self::new(base_url, DEFAULT_MODEL.into());
         Self {
             api_key: optional::<ApiKey>("OPENAI_API_KEY")?.map(|ApiKey(key)| key),
@@ -131,17 +125,7 @@ struct ChatUrl(Url);
 impl FromStr for ChatUrl {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let url: Url = text
-            .trim()
-            .parse()
-            .map_err(|error: url::ParseError| error.to_string())?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err("it must begin with http:// or https://".into());
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("it must not hold a password; the key is CHAT_API_KEY".into());
-        }
-        Ok(Self(url))
+        server_url(text, "CHAT_API_KEY").map(Self)
     }
 }
 

@@ -73,13 +73,7 @@ impl NarratorConfig {
     /// # Errors
     /// [`ConfigError`], naming the variable.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let BaseUrl(base_url) = match optional("OPENAI_BASE_URL")? {
-            Some(url) => url,
-            None => DEFAULT_BASE_URL.parse().map_err(|reason| ConfigError::Invalid {
-                variable: "OPENAI_BASE_URL",
-                reason,
-            })?,
-        };
+        let BaseUrl(base_url) = BaseUrl::from_env()?;
         let model = optional::<String>("SCRIBE_MODEL")?.unwrap_or_else(|| DEFAULT_MODEL.into());
         let default = Self::new(base_url, model);
         let effort = optional::<Effort>("SCRIBE_REASONING_EFFORT")?.map(|Effort(effort)| effort);
@@ -158,24 +152,44 @@ pub fn known_effort(model: &str) -> Option<&'static str> {
 #[derive(Debug)]
 pub(crate) struct BaseUrl(pub(crate) Url);
 
+impl BaseUrl {
+    /// `OPENAI_BASE_URL`, or `OpenAI` itself.
+    pub(crate) fn from_env() -> Result<Self, ConfigError> {
+        const VARIABLE: &str = "OPENAI_BASE_URL";
+        match optional(VARIABLE)? {
+            Some(url) => Ok(url),
+            None => DEFAULT_BASE_URL.parse().map_err(|reason| ConfigError::Invalid {
+                variable: VARIABLE,
+                reason,
+            }),
+        }
+    }
+}
+
 impl FromStr for BaseUrl {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let url: Url = text
-            .trim()
-            .parse()
-            .map_err(|error: url::ParseError| error.to_string())?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err("it must begin with http:// or https://".into());
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("it must not hold a password; the key is OPENAI_API_KEY".into());
-        }
+        let url = server_url(text, "OPENAI_API_KEY")?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err("it must end with its path".into());
         }
         Ok(Self(url))
     }
+}
+
+/// The URL of a server, whose key stands in a variable of its own.
+pub(crate) fn server_url(text: &str, key_variable: &str) -> Result<Url, String> {
+    let url: Url = text
+        .trim()
+        .parse()
+        .map_err(|error: url::ParseError| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("it must begin with http:// or https://".into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("it must not hold a password; the key is {key_variable}"));
+    }
+    Ok(url)
 }
 
 /// A key that fits into a header. White space around it comes from files that end with a line break.

@@ -23,7 +23,7 @@ use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-pub(crate) use config::{ApiKey, BaseUrl};
+pub(crate) use config::{ApiKey, BaseUrl, server_url};
 pub use config::{DEFAULT_BASE_URL, DEFAULT_MODEL, NarratorConfig, known_effort};
 pub use error::{NarratorError, Outage, Stage};
 pub use reply::{Call, Completion, Listener, Usage};
