@@ -129,11 +129,57 @@ async fn every_form_comes_through_unchanged_and_is_understood() {
     }
 }
 
+/// A data stream of the AI SDK's version 4, and how many of its bytes make it whole.
+fn lines() -> (String, usize) {
+    let end = json!({ "finishReason": "stop", "usage": { "promptTokens": 3, "completionTokens": 2 } });
+    let lines = format!("f:{{\"messageId\":\"a1\"}}\n0:\"Mä\"\n0:\"ren.\"\ne:{end}\nd:{end}\n");
+    let needed = lines.len() - 1;
+    (lines, needed)
+}
+
+fn data_stream(body: Pieces) -> Scripted {
+    let mut answer = Scripted::new("text/plain; charset=utf-8", body);
+    answer.headers.push(("x-vercel-ai-data-stream", "v1".into()));
+    answer
+}
+
+#[tokio::test]
+async fn a_data_stream_cut_at_any_byte_is_one_whole_turn_or_none() {
+    let bench = Bench::new().await;
+    let (stream, needed) = lines();
+    for cut in 1..=stream.len() {
+        let name = format!("cut-{cut}");
+        let bytes = &stream.as_bytes()[..cut];
+        bench.chat.script(data_stream(Pieces::Whole(bytes.to_vec())));
+        let mut answering = bench.ask(LORE, &asks("Who?"), &named(&name)).await;
+        assert_eq!(answering.headers["x-vercel-ai-data-stream"], "v1");
+        assert_eq!(
+            answering.rest().await,
+            (bytes.to_vec(), true),
+            "{cut}: bytes are changed"
+        );
+        let turn = bench.turn(&name).await;
+        let complete = turn.state != TriggerState::Incomplete;
+        assert_eq!(complete, cut >= needed, "{cut}: {turn:?}");
+        let expected = if complete { "Mären." } else { "" };
+        assert_eq!(turn.assistant_response, expected, "{cut}");
+    }
+    let failed = "0:\"Mä\"\n3:\"overloaded\"\n";
+    bench.chat.script(data_stream(Pieces::Whole(failed.into())));
+    let answering = bench.ask(LORE, &asks("Who?"), &named("failed")).await;
+    assert_eq!(answering.text().await, failed);
+    let turn = bench.turn("failed").await;
+    assert_eq!(
+        turn.reason.as_deref(),
+        Some("the chat told an error in the middle of its answer")
+    );
+}
+
 #[tokio::test]
 async fn what_is_not_understood_comes_through_and_is_said_not_to_be() {
     let bench = Bench::new().await;
     let mut old = Scripted::new("text/plain", Pieces::Whole("0:\"Maren.\"\n".into()));
-    old.headers.push(("x-vercel-ai-data-stream", "v1".into()));
+    old.headers.push(("x-vercel-ai-data-stream", "v0".into()));
     let mut packed = Scripted::events("packed");
     packed.headers.push(("content-encoding", "br".into()));
     let page = Scripted::new("text/html", Pieces::Whole("<p>Maren.</p>".into()));

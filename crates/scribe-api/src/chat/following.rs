@@ -29,8 +29,8 @@ use crate::ApiState;
 use crate::error::chain;
 use crate::streams::{StreamPlace, WhenOver};
 
-/// What an older protocol of the AI SDK says in its head. Its text is not what it seems.
-const OLD_AI_SDK: &str = "x-vercel-ai-data-stream";
+/// By which version 4 of the AI SDK says that its plain text is not plain.
+const DATA_STREAM: &str = "x-vercel-ai-data-stream";
 
 /// Why a turn is not recorded although its answer is whole.
 const TOO_LARGE: &str = "question and answer together are longer than a turn may be";
@@ -217,9 +217,10 @@ pub(crate) fn respond(
     carried: Option<&Carried>,
     place: StreamPlace,
 ) -> Response {
-    let form = match answer.header(OLD_AI_SDK) {
-        None if answer.is_plain() => Form::of(answer.header("content-type")),
-        _ => Form::Unknown,
+    let form = if answer.is_plain() {
+        Form::of(answer.header("content-type"), answer.header(DATA_STREAM))
+    } else {
+        Form::Unknown
     };
     let mut headers = std::mem::take(&mut answer.headers);
     if let Some(turn) = following.as_ref().and_then(|following| following.0.as_ref()) {

@@ -3,6 +3,7 @@
 //! What can go wrong is an [`Incompletion`]: the answer broke off, told an error, was too long, or came in a form that
 //! nobody here understands. None of it concerns the chat, which gets its bytes either way.
 
+use super::data_stream::Lines;
 use super::pieces::SoFar;
 use super::sse::{Event, Events};
 use crate::turn::MAX_TURN_BYTES;
@@ -18,6 +19,8 @@ pub enum Form {
     Events,
     /// One JSON object of `OpenAI`'s.
     Json,
+    /// Lines: the data stream of the AI SDK's version 4.
+    DataStream,
     /// The text and nothing else.
     Text,
     /// Something that is not understood.
@@ -25,9 +28,15 @@ pub enum Form {
 }
 
 impl Form {
-    /// By a response's `content-type`.
+    /// By a response's `content-type`, and by its header `x-vercel-ai-data-stream`: version 4 of the AI SDK calls its
+    /// lines plain text.
     #[must_use]
-    pub fn of(content_type: Option<&str>) -> Self {
+    pub fn of(content_type: Option<&str>, data_stream: Option<&str>) -> Self {
+        match data_stream {
+            Some("v1") => return Self::DataStream,
+            Some(_) => return Self::Unknown,
+            None => {}
+        }
         let kind = content_type
             .unwrap_or_default()
             .split(';')
@@ -97,6 +106,7 @@ impl std::fmt::Debug for Finding {
 pub struct AnswerReader {
     form: Form,
     events: Events,
+    lines: Lines,
     /// The beginning of a JSON object, or the end of a text that is not a whole character yet.
     bytes: Vec<u8>,
     /// How many bytes are still to come, where that was told.
@@ -122,6 +132,7 @@ impl AnswerReader {
         Self {
             form,
             events: Events::default(),
+            lines: Lines::default(),
             bytes: Vec::new(),
             remaining: content_length,
             json_too_long: false,
@@ -136,6 +147,7 @@ impl AnswerReader {
         let so_far = &mut self.so_far;
         match self.form {
             Form::Events => self.events.push(bytes, &mut |event| take(so_far, event)),
+            Form::DataStream => self.lines.push(bytes, so_far),
             Form::Json => {
                 if self.bytes.len() + bytes.len() > MAX_JSON_BYTES {
                     self.json_too_long = true;
@@ -189,6 +201,7 @@ impl AnswerReader {
         let so_far = &mut self.so_far;
         match self.form {
             Form::Events => self.events.finish(&mut |event| take(so_far, event)),
+            Form::DataStream => self.lines.finish(so_far),
             Form::Json if self.json_too_long => return Finding::Incomplete(Incompletion::TooLong),
             Form::Json => {
                 let body = String::from_utf8_lossy(&self.bytes);

@@ -12,6 +12,7 @@
 mod answer;
 mod command;
 mod context;
+mod data_stream;
 mod ids;
 mod pieces;
 mod raw;

@@ -1,6 +1,6 @@
-//! What the pieces of an answer say: `OpenAI`'s chunks and whole answers, and the UI message stream of the AI SDK.
+//! What the pieces of an answer say: `OpenAI`'s chunks and whole answers, and the streams of the AI SDK.
 //!
-//! Both come as events with JSON in them and no server mixes them, so each piece shows by its fields which one it is.
+//! The chunks and the UI message stream come as events with JSON in them and no server mixes them, so each piece shows by its fields which one it is.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -13,6 +13,9 @@ use crate::turn::MAX_TURN_BYTES;
 
 /// How many calls of tools are told apart. More than that in one answer are taken as one.
 const MAX_OPEN_CALLS: usize = 1_000;
+
+/// How much of a call's id is kept, in bytes.
+const MAX_CALL_ID_BYTES: usize = 128;
 
 /// The data that ends a stream, in either protocol.
 const DONE: &str = "[DONE]";
@@ -105,6 +108,10 @@ struct Part {
     text: String,
 }
 
+fn call_name(id: &str) -> &str {
+    &id[..id.floor_char_boundary(MAX_CALL_ID_BYTES)]
+}
+
 impl SoFar {
     /// Takes an event's data, or a whole answer. What is not of the protocol says nothing.
     pub(super) fn take(&mut self, data: &str) {
@@ -122,38 +129,59 @@ impl SoFar {
             }
         }
         if piece.error.is_some() {
-            self.failed = Some(Incompletion::Failed);
+            self.fail(Incompletion::Failed);
         }
         let id = piece.tool_call_id.as_deref().unwrap_or_default();
         match piece.kind.as_deref().unwrap_or_default() {
-            "text-start" => self.new_part = true,
+            "text-start" => self.begin_part(),
             "text-delta" => {
                 if let Some(UiDelta::Text(text)) = &piece.delta {
                     self.push(text);
                 }
             }
-            "tool-input-available" | "tool-approval-request"
-                if piece.provider_executed != Some(true) && self.open_calls.len() < MAX_OPEN_CALLS =>
-            {
-                self.open_calls.insert(id.to_owned());
+            "tool-input-available" | "tool-approval-request" if piece.provider_executed != Some(true) => {
+                self.call(id);
             }
             "tool-output-available" if piece.preliminary == Some(true) => {}
-            "tool-output-available" | "tool-output-error" | "tool-output-denied" => {
-                self.open_calls.remove(id);
-            }
-            "error" => self.failed = Some(Incompletion::Failed),
-            "abort" => self.failed = Some(Incompletion::Stopped),
-            "finish" => {
-                self.ended = true;
-                match piece.finish_reason.as_deref() {
-                    Some("tool-calls") => self.stopped_to_call = true,
-                    Some("content-filter") => self.failed = Some(Incompletion::Filtered),
-                    Some("error") => self.failed = Some(Incompletion::Failed),
-                    _ => {}
-                }
-            }
+            "tool-output-available" | "tool-output-error" | "tool-output-denied" => self.called(id),
+            "error" => self.fail(Incompletion::Failed),
+            "abort" => self.fail(Incompletion::Stopped),
+            "finish" => self.finish(piece.finish_reason.as_deref()),
             _ => {}
         }
+    }
+
+    /// AI SDK: what follows is another text than the one before.
+    pub(super) fn begin_part(&mut self) {
+        self.new_part = true;
+    }
+
+    /// AI SDK: a tool is called.
+    pub(super) fn call(&mut self, id: &str) {
+        if self.open_calls.len() < MAX_OPEN_CALLS {
+            self.open_calls.insert(call_name(id).to_owned());
+        }
+    }
+
+    /// AI SDK: a tool has answered.
+    pub(super) fn called(&mut self, id: &str) {
+        self.open_calls.remove(call_name(id));
+    }
+
+    /// AI SDK: the message is whole.
+    pub(super) fn finish(&mut self, reason: Option<&str>) {
+        self.ended = true;
+        match reason {
+            Some("tool-calls") => self.stopped_to_call = true,
+            Some("content-filter") => self.fail(Incompletion::Filtered),
+            Some("error") => self.fail(Incompletion::Failed),
+            _ => {}
+        }
+    }
+
+    /// It will not become whole.
+    pub(super) fn fail(&mut self, why: Incompletion) {
+        self.failed = Some(why);
     }
 
     fn take_choice(&mut self, choice: Choice) {
@@ -173,15 +201,15 @@ impl SoFar {
             self.ended = true;
             match reason.as_str() {
                 "tool_calls" | "function_call" => self.calls_tools = true,
-                "content_filter" => self.failed = Some(Incompletion::Filtered),
-                "error" => self.failed = Some(Incompletion::Failed),
+                "content_filter" => self.fail(Incompletion::Filtered),
+                "error" => self.fail(Incompletion::Failed),
                 // "length" too: the person has read what is there, and nothing will follow.
                 _ => {}
             }
         }
     }
 
-    /// An event that was too large to be read. No text is; what a tool found may be.
+    /// A piece that was too large to be read. No text is; what a tool found may be.
     pub(super) fn pass_over(&mut self) {
         self.open_calls.clear();
     }
@@ -216,5 +244,10 @@ impl SoFar {
     pub(super) fn goes_on(&self) -> bool {
         let waits_for_client = !self.open_calls.is_empty() || (self.stopped_to_call && self.text.is_empty());
         self.calls_tools || waits_for_client
+    }
+
+    #[cfg(test)]
+    pub(super) fn open_calls(&self) -> impl Iterator<Item = &String> {
+        self.open_calls.iter()
     }
 }

@@ -194,6 +194,115 @@ fn ui_message_streams_are_understood() {
     check(&[delta("Mar"), filtered, done()], &Finding::Incomplete(Filtered));
 }
 
+/// Lines of a data stream.
+fn lines(lines: &[(&str, serde_json::Value)]) -> String {
+    lines
+        .iter()
+        .map(|(kind, json)| format!("{kind}:{json}\n"))
+        .collect()
+}
+
+#[test]
+fn data_streams_are_understood() {
+    let text = |text: &str| ("0", json!(text));
+    let start = ("f", json!({ "messageId": "a1" }));
+    let step = |reason: &str, continued: bool| {
+        (
+            "e",
+            json!({ "finishReason": reason, "usage": { "promptTokens": 1 }, "isContinued": continued }),
+        )
+    };
+    let finish = |reason: &str| {
+        (
+            "d",
+            json!({ "finishReason": reason, "usage": { "promptTokens": 1 } }),
+        )
+    };
+    let call = ("9", json!({ "toolCallId": "t1", "toolName": "look", "args": {} }));
+    let found = ("a", json!({ "toolCallId": "t1", "result": "0:\"a lamp\"" }));
+    let thought = ("g", json!("Hm."));
+    let data = ("2", json!([{ "0": "no text" }]));
+    let (stopped, called) = (step("stop", false), step("tool-calls", false));
+    #[track_caller]
+    fn check_lines(parts: &[(&str, serde_json::Value)], expected: &Finding) {
+        assert_eq!(&read(Form::DataStream, &lines(parts)), expected, "{parts:?}");
+    }
+    check_lines(
+        &[
+            start.clone(),
+            thought,
+            text("Ma"),
+            data,
+            text("ren: \"0\"\n."),
+            stopped.clone(),
+            finish("stop"),
+        ],
+        &complete("Maren: \"0\"\n."),
+    );
+    check_lines(&[text("Mar"), finish("length")], &complete("Mar"));
+    check_lines(
+        &[
+            text("Ma"),
+            step("length", true),
+            start.clone(),
+            text("ren."),
+            stopped.clone(),
+            finish("stop"),
+        ],
+        &complete("Maren."),
+    );
+    // The server ran its tools itself.
+    let round = [
+        start.clone(),
+        text("Let me look."),
+        call.clone(),
+        found,
+        called.clone(),
+    ];
+    check_lines(
+        &[
+            &round[..],
+            &[start, text("A lamp."), stopped.clone(), finish("stop")],
+        ]
+        .concat(),
+        &complete("Let me look.\n\nA lamp."),
+    );
+    check_lines(
+        &[text("Let me look."), call, called, finish("tool-calls")],
+        &Finding::CallsTools,
+    );
+    check_lines(&[text("Mar"), stopped], &Finding::Incomplete(BrokenOff));
+    check_lines(
+        &[text("Mar"), ("3", json!("overloaded")), finish("error")],
+        &Finding::Incomplete(Failed),
+    );
+    check_lines(
+        &[text("Mar"), ("3", json!("overloaded"))],
+        &Finding::Incomplete(Failed),
+    );
+    check_lines(
+        &[text("Mar"), finish("content-filter")],
+        &Finding::Incomplete(Filtered),
+    );
+    check_lines(&[finish("stop")], &Finding::Incomplete(Empty));
+    let whole = "0:\"Maren.\"\nd:{\"finishReason\":\"stop\"}";
+    assert_eq!(
+        read(Form::DataStream, whole),
+        complete("Maren."),
+        "its last line may be without an end"
+    );
+    assert_eq!(
+        read(Form::DataStream, &whole[..whole.len() - 1]),
+        Finding::Incomplete(BrokenOff)
+    );
+    assert_eq!(
+        read(Form::DataStream, &whole.replace('\n', "\r\n")),
+        complete("Maren.")
+    );
+    let noise = format!("garbage\n:\n0:7\n9:{{}}\n\n{whole}");
+    assert_eq!(read(Form::DataStream, &noise), complete("Maren."));
+}
+
 #[test]
 fn other_forms_are_understood_or_said_not_to_be() {
     let message = |text: &str| {
@@ -228,8 +337,10 @@ fn other_forms_are_understood_or_said_not_to_be() {
         (Some("text/html"), Form::Unknown),
         (None, Form::Unknown),
     ] {
-        assert_eq!(Form::of(kind), form, "{kind:?}");
+        assert_eq!(Form::of(kind, None), form, "{kind:?}");
     }
+    assert_eq!(Form::of(Some("text/plain"), Some("v1")), Form::DataStream);
+    assert_eq!(Form::of(Some("text/plain"), Some("v2")), Form::Unknown);
 }
 
 #[test]
@@ -269,6 +380,27 @@ fn memory_is_bounded() {
     reader.push(events(&[stop("stop"), done()]).as_bytes());
     assert_eq!(reader.ended(), Finding::Incomplete(TooLong));
 
+    let mut reader = AnswerReader::new(Form::DataStream, None);
+    reader.push(b"0:\"Maren.\"\n2:[\"");
+    for _ in 0..3000 {
+        reader.push(&[b'x'; 1000]);
+    }
+    reader.push(b"\"]\nd:{\"finishReason\":\"stop\"}\n");
+    assert_eq!(
+        reader.ended(),
+        complete("Maren."),
+        "what is passed over hides nothing"
+    );
+
+    let mut reader = AnswerReader::new(Form::Events, None);
+    for n in 0..2_000 {
+        let id = format!("{n}{}", "x".repeat(10_000));
+        let call = ui(&json!({ "type": "tool-input-available", "toolCallId": id }));
+        reader.push(events(&[call]).as_bytes());
+    }
+    let kept: usize = reader.so_far.open_calls().map(String::len).sum();
+    assert!(kept <= 128 * 1_000, "{kept}");
+
     let mut reader = AnswerReader::new(Form::Json, None);
     for _ in 0..3000 {
         reader.push(&[b' '; 1000]);
@@ -289,13 +421,17 @@ proptest! {
     fn it_does_not_matter_how_an_answer_is_split(
         words in proptest::collection::vec("[a-zü🐉\\n\"]{1,6}", 1..8),
         cuts in proptest::collection::vec(1..9_usize, 1..40),
-        form in proptest::sample::select(vec![Form::Events, Form::Json, Form::Text]),
+        form in proptest::sample::select(vec![Form::Events, Form::Json, Form::Text, Form::DataStream]),
         line_end in proptest::sample::select(vec!["\n", "\r\n", "\r"]),
     ) {
         let text = words.concat();
         let body = match form {
             Form::Json => json!({ "choices": [{ "finish_reason": "stop", "message": { "content": text } }] }).to_string(),
             Form::Text => text.clone(),
+            Form::DataStream => {
+                let said = words.iter().map(|word| ("0", json!(word)));
+                lines(&said.chain([("d", json!({ "finishReason": "stop" }))]).collect::<Vec<_>>())
+            }
             _ => {
                 let pieces = words.iter().map(|word| said(word)).chain([stop("stop"), done()]);
                 events(&pieces.collect::<Vec<_>>()).replace('\n', line_end)
