@@ -124,6 +124,39 @@ async fn a_chat_that_fails_is_passed_on_as_it_fails() {
 }
 
 #[tokio::test]
+async fn a_redirect_is_neither_followed_nor_passed_on() {
+    let bench = Bench::new().await;
+    let elsewhere = format!("{}/elsewhere", bench.chat.url());
+    for (path, setting, asked_path) in [
+        (LORE, "CHAT_URL", "/api/chat"),
+        (COMPLETIONS, "OPENAI_BASE_URL", "/v1/chat/completions"),
+    ] {
+        for status in [301, 302, 303, 307, 308] {
+            let mut answer = Scripted::new("text/html", Pieces::Whole("<a>moved</a>".into()));
+            answer.status = status;
+            answer.headers.push(("location", elsewhere.clone()));
+            bench.chat.script(answer);
+            let mut body = asks("Who?");
+            body["user"] = json!("c1");
+            let name = format!("{setting}-{status}");
+            let answering = bench.ask(path, &body, &named(&name)).await;
+            assert_eq!(answering.status, 502, "{name}");
+            assert!(!answering.headers.contains_key("location"));
+            let error = answering.json().await["error"].clone();
+            assert_eq!(error["code"], "chat_redirects");
+            let reason = error["message"].as_str().unwrap();
+            assert!(
+                reason.contains(&format!("set {setting} to the address")),
+                "{reason}"
+            );
+            assert!(!reason.contains("elsewhere"));
+            bench.check_incomplete(&name, reason).await;
+            assert_eq!(bench.chat.asked().path, asked_path, "it is not followed");
+        }
+    }
+}
+
+#[tokio::test]
 async fn no_chat_or_a_slow_one_is_told_in_the_routes_own_shape() {
     let bench = Bench::built(
         |_| {},

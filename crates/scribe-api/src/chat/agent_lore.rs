@@ -54,7 +54,7 @@ struct AgentLoreRequest {
             ("x-scribe-message-id" = String, description = "Which turn it is."),
             ("x-scribe-command" = String, description = "`started` or `stopped`, where a command did so."),
         )),
-        (status = BAD_GATEWAY, description = "The chat could not be reached.", body = crate::ErrorEnvelope),
+        (status = BAD_GATEWAY, description = "The chat could not be reached, or only redirects.", body = crate::ErrorEnvelope),
         (status = GATEWAY_TIMEOUT, description = "The chat did not answer in time.", body = crate::ErrorEnvelope),
         (status = "default", description = "Whatever else the chat answers."),
         Unavailable,
@@ -140,6 +140,7 @@ pub(super) fn status_of(error: UpstreamError) -> (StatusCode, &'static str) {
         UpstreamError::Unreachable | UpstreamError::BrokenOff => {
             (StatusCode::BAD_GATEWAY, "chat_unreachable")
         }
+        UpstreamError::Redirects { .. } => (StatusCode::BAD_GATEWAY, "chat_redirects"),
         UpstreamError::TooSlow(_) | UpstreamError::StoodStill(_) => {
             (StatusCode::GATEWAY_TIMEOUT, "chat_too_slow")
         }

@@ -74,6 +74,14 @@ pub enum UpstreamError {
     /// The connection ended in the middle of the answer.
     #[error("the chat's answer broke off")]
     BrokenOff,
+    /// It sends whoever asks to another address.
+    #[error(
+        "the chat answers with a redirect, which is not followed: set {setting} to the address to which it leads"
+    )]
+    Redirects {
+        /// What says where the chat is.
+        setting: &'static str,
+    },
     /// The client can't be set up.
     #[error("the chat's client could not be set up")]
     Client,
@@ -152,7 +160,7 @@ impl Upstream {
     /// Asks the route of one's own.
     ///
     /// # Errors
-    /// [`UpstreamError`]. Whatever that route answers is no error.
+    /// [`UpstreamError`]. Whatever that route answers is no error, but a redirect.
     pub async fn ask_chat(
         &self,
         url: &Url,
@@ -168,14 +176,14 @@ impl Upstream {
         if let Some(key) = &self.config.chat_key {
             sent.insert(AUTHORIZATION, bearer(key)?);
         }
-        self.send(Method::POST, url.clone(), Some(body), headers, sent)
-            .await
+        let answer = self.send(Method::POST, url.clone(), Some(body), headers, sent);
+        refuse_redirect(answer.await?, "CHAT_URL")
     }
 
     /// Asks the `OpenAI`-compatible server at a path below its base, with a body or without.
     ///
     /// # Errors
-    /// [`UpstreamError`]. Whatever the server answers is no error.
+    /// [`UpstreamError`]. Whatever the server answers is no error, but a redirect.
     pub async fn ask_openai(
         &self,
         path: &str,
@@ -193,7 +201,8 @@ impl Upstream {
         }
         url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
         let method = if body.is_some() { Method::POST } else { Method::GET };
-        self.send(method, url, body, headers, sent).await
+        let answer = self.send(method, url, body, headers, sent);
+        refuse_redirect(answer.await?, "OPENAI_BASE_URL")
     }
 
     async fn send(
@@ -242,6 +251,14 @@ impl Upstream {
             },
         })
     }
+}
+
+/// Neither followed, because the key would go along, nor passed on, because our callers know us and not the chat.
+fn refuse_redirect(answer: Answer, setting: &'static str) -> Result<Answer, UpstreamError> {
+    if answer.status.is_redirection() {
+        return Err(UpstreamError::Redirects { setting });
+    }
+    Ok(answer)
 }
 
 fn bearer(key: &SecretString) -> Result<HeaderValue, UpstreamError> {
