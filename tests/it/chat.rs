@@ -6,6 +6,7 @@ mod clients;
 mod commands;
 mod drop_in;
 mod latency;
+mod stops;
 mod streams;
 mod troubles;
 mod upstream;

@@ -36,6 +36,7 @@ use utoipa_axum::router::OpenApiRouter;
 use config::ApiConfig;
 use gate::Gate;
 
+pub use chat::OpenChats;
 pub use error::{ApiError, ErrorBody, ErrorEnvelope};
 pub use events::{EventSettings, Events, Stop, Stopping, stopping};
 
@@ -54,6 +55,8 @@ pub struct ApiState {
     pub recorder: Recorder,
     /// The chat that is stood in front of.
     pub chat: Upstream,
+    /// The turns of chats that are open.
+    pub open_chats: OpenChats,
     /// The longest that `/healthz` waits for Redis and S3.
     pub health_timeout: Duration,
     /// Streams of events.

@@ -230,6 +230,7 @@ async fn status(stage: &Stage, key: &ConversationKey) -> Value {
             "none".into(),
         ))
         .unwrap(),
+        open_chats: scribe_api::OpenChats::default(),
         health_timeout: Duration::from_secs(5),
         events: scribe_api::Events::default(),
     };

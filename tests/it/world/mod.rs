@@ -222,6 +222,7 @@ impl World {
             conversations: self.conversations(),
             recorder: self.recorder(),
             chat: Upstream::new(self.chat.clone()).unwrap(),
+            open_chats: scribe_api::OpenChats::default(),
             health_timeout: Duration::from_secs(5),
             events,
         };

@@ -6,13 +6,12 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use scribe_core::chat::{ChatRequest, context};
 use scribe_core::{ConversationId, ConversationKey};
-use scribe_engine::chat::UpstreamError;
 use scribe_engine::conversations::ChatDocument;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::answering::answer;
 use super::asking::{Asking, CONVERSATION, header};
-use super::following::respond;
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -86,32 +85,22 @@ pub(crate) async fn ask(
     let config = state.chat.config();
     let context = context(shown, news, config.context_bytes);
     let context = context.as_deref();
-    let answer = match &config.chat_url {
-        Some(url) => {
-            let sent = request
-                .for_chat(context)
-                .map_or_else(|| body.clone(), Bytes::from);
-            state.chat.ask_chat(url, sent, &headers).await
-        }
-        None => {
-            let sent = Bytes::from(request.for_openai(&config.model, context));
-            state
-                .chat
-                .ask_openai("chat/completions", Some(sent), &headers)
-                .await
+    let answered = async {
+        match &config.chat_url {
+            Some(url) => {
+                let sent = request
+                    .for_chat(context)
+                    .map_or_else(|| body.clone(), Bytes::from);
+                state.chat.ask_chat(url, sent, &headers).await
+            }
+            None => {
+                let sent = Bytes::from(request.for_openai(&config.model, context));
+                let path = "chat/completions";
+                state.chat.ask_openai(path, Some(sent), &headers).await
+            }
         }
     };
-    let (following, carried) = asking.map_or((None, None), |asking| (Some(asking.following), asking.carried));
-    match answer {
-        Ok(answer) => Ok(respond(answer, following, carried.as_ref(), place)),
-        Err(error) => {
-            tracing::warn!("a chat was not answered: {error}");
-            if let Some(following) = following {
-                following.unanswered(error.to_string());
-            }
-            Err(error.into())
-        }
-    }
+    answer(answered, asking, &state.open_chats, place).await
 }
 
 /// The conversation's document, if it comes in time.
@@ -130,26 +119,5 @@ async fn document(state: &ApiState, key: &ConversationKey) -> Option<ChatDocumen
             tracing::warn!(conversation.id = %key, "the chat of {key} goes on without its document: it did not come in time");
             None
         }
-    }
-}
-
-/// A status and a word for each way in which a chat fails to answer.
-pub(super) fn status_of(error: UpstreamError) -> (StatusCode, &'static str) {
-    match error {
-        UpstreamError::NotConfigured | UpstreamError::Client => (StatusCode::SERVICE_UNAVAILABLE, "no_chat"),
-        UpstreamError::Unreachable | UpstreamError::BrokenOff => {
-            (StatusCode::BAD_GATEWAY, "chat_unreachable")
-        }
-        UpstreamError::Redirects { .. } => (StatusCode::BAD_GATEWAY, "chat_redirects"),
-        UpstreamError::TooSlow(_) | UpstreamError::StoodStill(_) => {
-            (StatusCode::GATEWAY_TIMEOUT, "chat_too_slow")
-        }
-    }
-}
-
-impl From<UpstreamError> for ApiError {
-    fn from(error: UpstreamError) -> Self {
-        let (status, code) = status_of(error);
-        Self::new(status, code, error.to_string())
     }
 }

@@ -1,36 +1,22 @@
-//! Reads an answer along while it streams through, and records the turn when it is whole.
+//! A turn of a chat, from the question on: it is recorded when its answer is whole.
 //!
-//! Bytes go on before anything is done with what they said. Only the end of the body waits for the turn to be recorded,
-//! for a bounded time: a process that is frozen when its answer ends would not get to it. An answer that broke off, or
-//! whose reader left, leaves its name and the reason, and no half turn.
+//! Only the end of the answer's body waits for the turn to be recorded, for a bounded time: a process that is frozen when
+//! its answer ends would not get to it. An answer that broke off, or whose reader left, leaves its name and the reason,
+//! and no half turn.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::response::Response;
-use bytes::Bytes;
-use futures_util::Stream;
-use http::HeaderValue;
-use http::header::CONTENT_LENGTH;
-use scribe_core::chat::{AnswerReader, Asked, Finding, Form, Incompletion, other_answer_id};
+use scribe_core::chat::{Asked, Finding, Incompletion, other_answer_id};
 use scribe_core::turn::TriggerState;
 use scribe_core::{ConversationKey, MessageId, ScribeTrigger};
 use scribe_engine::Conversations;
-use scribe_engine::chat::{Answer, AnswerBody, UpstreamError};
 use scribe_trigger::{RecordError, Recorder, TurnRequest};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::asking::{COMMAND, CONVERSATION, MESSAGE};
-use super::commands::Carried;
 use crate::ApiState;
 use crate::error::chain;
-use crate::streams::{StreamPlace, WhenOver};
-
-/// By which version 4 of the AI SDK says that its plain text is not plain.
-const DATA_STREAM: &str = "x-vercel-ai-data-stream";
 
 /// Why a turn is not recorded although its answer is whole.
 const TOO_LARGE: &str = "question and answer together are longer than a turn may be";
@@ -51,6 +37,8 @@ struct Turn {
     /// Whether it is nothing but a command, which no document is about.
     ignored: bool,
     record_wait: Duration,
+    /// A process that stops waits for it.
+    _open: TaskTrackerToken,
 }
 
 impl Following {
@@ -71,6 +59,7 @@ impl Following {
             after: None,
             ignored: false,
             record_wait: state.chat.config().record_wait,
+            _open: state.open_chats.open(),
         }))
     }
 
@@ -81,6 +70,11 @@ impl Following {
     pub(crate) fn asked(&self) -> &Asked {
         static NOTHING: Asked = Asked::NOTHING;
         self.0.as_ref().map_or(&NOTHING, |turn| &turn.asked)
+    }
+
+    /// The conversation, and the turn's id.
+    pub(crate) fn name(&self) -> Option<(&ConversationKey, &MessageId)> {
+        self.0.as_ref().map(|turn| (&turn.key, &turn.message_id))
     }
 
     /// Has it recorded after something that is being done.
@@ -102,6 +96,18 @@ impl Following {
         if let Some(turn) = self.0.take() {
             spawn(turn.leave(reason));
         }
+    }
+
+    /// It was no turn.
+    pub(crate) fn forget(mut self) {
+        self.0 = None;
+    }
+
+    /// Records what came of the answer. Tells what to wait for, and how long.
+    pub(crate) fn conclude(&mut self, finding: Finding) -> Option<(JoinHandle<()>, Duration)> {
+        let turn = self.0.take()?;
+        let wait = turn.record_wait;
+        Some((spawn(turn.conclude(finding))?, wait))
     }
 }
 
@@ -207,123 +213,5 @@ impl Turn {
             None => request,
         };
         self.recorder.record(request).await.map(drop)
-    }
-}
-
-/// The chat's answer, for our caller.
-pub(crate) fn respond(
-    mut answer: Answer,
-    following: Option<Following>,
-    carried: Option<&Carried>,
-    place: StreamPlace,
-) -> Response {
-    let form = if answer.is_plain() {
-        Form::of(answer.header("content-type"), answer.header(DATA_STREAM))
-    } else {
-        Form::Unknown
-    };
-    let mut headers = std::mem::take(&mut answer.headers);
-    if let Some(turn) = following.as_ref().and_then(|following| following.0.as_ref()) {
-        let mut tell = |name, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(name, value);
-            }
-        };
-        tell(CONVERSATION, turn.key.conversation.as_str());
-        tell(MESSAGE, turn.message_id.as_str());
-        if let Some(done) = carried.and_then(|carried| carried.done) {
-            tell(COMMAND, done);
-        }
-    }
-    let status = answer.status;
-    let body = match following {
-        Some(following) if status.is_success() => {
-            // The server would not wait for the end of a body whose length it knows.
-            headers.remove(CONTENT_LENGTH);
-            Body::from_stream(Followed {
-                reader: Some(AnswerReader::new(form, answer.content_length)),
-                bytes: answer.body,
-                following,
-                ending: None,
-            })
-        }
-        Some(mut following) => {
-            let is_the_chats_fault =
-                status.is_server_error() || matches!(status.as_u16(), 408 | 409 | 425 | 429);
-            match following.0.take() {
-                Some(turn) if is_the_chats_fault => {
-                    spawn(turn.leave(format!("the chat answered {}", status.as_u16())));
-                }
-                // A request that the chat refuses is no turn.
-                _ => {}
-            }
-            Body::from_stream(answer.body)
-        }
-        None => Body::from_stream(answer.body),
-    };
-    let mut response = Response::new(place.body(body, WhenOver::Break));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
-}
-
-/// An answer that is read along.
-struct Followed {
-    bytes: AnswerBody,
-    reader: Option<AnswerReader>,
-    following: Following,
-    /// The wait for the turn to be recorded.
-    ending: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-}
-
-impl Followed {
-    /// Records what came of the answer, beside the stream.
-    fn conclude(
-        &mut self,
-        finding: impl FnOnce(AnswerReader) -> Finding,
-    ) -> Option<(JoinHandle<()>, Duration)> {
-        let (turn, reader) = (self.following.0.take()?, self.reader.take()?);
-        let wait = turn.record_wait;
-        Some((spawn(turn.conclude(finding(reader)))?, wait))
-    }
-}
-
-impl Stream for Followed {
-    type Item = Result<Bytes, UpstreamError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            if let Some(ending) = &mut self.ending {
-                ready!(ending.as_mut().poll(context));
-                return Poll::Ready(None);
-            }
-            match ready!(Pin::new(&mut self.bytes).poll_next(context)) {
-                Some(Ok(bytes)) => {
-                    if let Some(reader) = &mut self.reader {
-                        reader.push(&bytes);
-                    }
-                    return Poll::Ready(Some(Ok(bytes)));
-                }
-                Some(Err(error)) => {
-                    self.conclude(AnswerReader::broken_off);
-                    return Poll::Ready(Some(Err(error)));
-                }
-                None => {
-                    let Some((recording, wait)) = self.conclude(AnswerReader::ended) else {
-                        return Poll::Ready(None);
-                    };
-                    self.ending = Some(Box::pin(async move {
-                        // Whatever takes longer goes on by itself.
-                        let _ = tokio::time::timeout(wait, recording).await;
-                    }));
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Followed {
-    fn drop(&mut self) {
-        self.conclude(AnswerReader::left);
     }
 }

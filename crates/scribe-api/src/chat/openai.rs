@@ -10,9 +10,8 @@ use scribe_core::chat::ChatRequest;
 use scribe_engine::chat::UpstreamError;
 use serde_json::json;
 
-use super::agent_lore::status_of;
+use super::answering::{answer, pass_on, status_of};
 use super::asking::{Asking, CONVERSATION, header};
-use super::following::respond;
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -114,21 +113,8 @@ pub(crate) async fn complete(
     };
     let without = request.as_ref().and_then(ChatRequest::without_conversation);
     let sent = without.map_or_else(|| body.clone(), Bytes::from);
-    let answer = state
-        .chat
-        .ask_openai("chat/completions", Some(sent), &headers)
-        .await;
-    let (following, carried) = asking.map_or((None, None), |asking| (Some(asking.following), asking.carried));
-    match answer {
-        Ok(answer) => Ok(respond(answer, following, carried.as_ref(), place)),
-        Err(error) => {
-            tracing::warn!("a chat was not answered: {error}");
-            if let Some(following) = following {
-                following.unanswered(error.to_string());
-            }
-            Err(error.into())
-        }
-    }
+    let answered = state.chat.ask_openai("chat/completions", Some(sent), &headers);
+    answer(answered, asking, &state.open_chats, place).await
 }
 
 /// List the models of the configured server.
@@ -146,5 +132,5 @@ pub(crate) async fn models(
     headers: HeaderMap,
 ) -> Result<Response, OpenAiError> {
     let answer = state.chat.ask_openai("models", None, &headers).await?;
-    Ok(respond(answer, None, None, place))
+    Ok(pass_on(answer, &state.open_chats, place))
 }

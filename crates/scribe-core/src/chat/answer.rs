@@ -60,6 +60,9 @@ pub enum Incompletion {
     /// Its reader left before it was whole.
     #[error("the client left before the answer was whole")]
     ClientLeft,
+    /// The service that passes it on stopped before it was whole.
+    #[error("the service was stopped before the answer was whole")]
+    ServiceStopped,
     /// It told an error.
     #[error("the chat told an error in the middle of its answer")]
     Failed,
@@ -195,6 +198,12 @@ impl AnswerReader {
     #[must_use]
     pub fn left(self) -> Finding {
         self.finding(false, Incompletion::ClientLeft)
+    }
+
+    /// What came of it, now that whoever passes it on stops.
+    #[must_use]
+    pub fn stopped(self) -> Finding {
+        self.finding(false, Incompletion::ServiceStopped)
     }
 
     fn finding(mut self, by_itself: bool, otherwise: Incompletion) -> Finding {

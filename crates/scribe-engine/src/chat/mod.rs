@@ -82,6 +82,9 @@ pub enum UpstreamError {
         /// What says where the chat is.
         setting: &'static str,
     },
+    /// We have stopped.
+    #[error("the service was stopped before the answer was whole")]
+    Stopped,
     /// The client can't be set up.
     #[error("the chat's client could not be set up")]
     Client,

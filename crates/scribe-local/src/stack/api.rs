@@ -8,7 +8,7 @@ use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::config::{BehaviorVersion, Region};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use axum::serve::ListenerExt as _;
-use scribe_api::{ApiState, EventSettings, Events, Stop, Stopping};
+use scribe_api::{ApiState, EventSettings, Events, OpenChats, Stop, Stopping};
 use scribe_engine::narrator::{DEFAULT_BASE_URL, DEFAULT_MODEL};
 use scribe_engine::{ChatConfig, Conversations, Documents, Upstream};
 use scribe_trigger::{Dispatcher, Ledger, Recorder, TriggerConfig};
@@ -25,6 +25,8 @@ use super::function::FUNCTION_NAME;
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long requests that are being answered may take after a stop.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long it may take to note the chats that were still being answered then.
+const NOTING: Duration = Duration::from_secs(2);
 
 /// The API, serving. Dropping it stops it at once.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ pub(crate) struct Api {
     stop: CancellationToken,
     /// Streams of events have no end of their own.
     streams: Stop,
+    chats: OpenChats,
     server: AbortOnDropHandle<()>,
 }
 
@@ -63,6 +66,7 @@ pub(crate) fn state(
     let chat = Upstream::new(chat.tuned_by_env()?)?;
     Ok(ApiState {
         chat,
+        open_chats: OpenChats::default(),
         conversations: Conversations::new(ledger.clone(), documents, dispatcher.clone()),
         recorder: Recorder::new(ledger, dispatcher, &trigger),
         health_timeout: HEALTH_TIMEOUT,
@@ -88,7 +92,12 @@ fn lambda_client(endpoints: &Endpoints, timeout: Duration) -> aws_sdk_lambda::Cl
 
 impl Api {
     /// Serves the routes on `listener`.
-    pub(crate) fn serve(listener: TcpListener, router: axum::Router, streams: Stop) -> Self {
+    pub(crate) fn serve(
+        listener: TcpListener,
+        router: axum::Router,
+        streams: Stop,
+        chats: OpenChats,
+    ) -> Self {
         let stop = CancellationToken::new();
         // Without it a piece of an answer may wait 40 ms for the acknowledgement of the one before.
         let listener = listener.tap_io(|stream| {
@@ -104,14 +113,19 @@ impl Api {
         Self {
             stop,
             streams,
+            chats,
             server: AbortOnDropHandle::new(server),
         }
     }
 
-    /// Accepts nothing more and answers what it has accepted.
+    /// Accepts nothing more and answers what it has accepted. Chats that take longer are cut; then all turns are recorded,
+    /// or noted as incomplete, while Redis and Lambda are still there.
     pub(crate) async fn stop(self) {
         self.streams.stop();
         self.stop.cancel();
         let _ = tokio::time::timeout(GRACE, self.server).await;
+        if !self.chats.close(NOTING).await {
+            tracing::warn!("a turn of a chat was neither recorded nor noted as incomplete before the end");
+        }
     }
 }

@@ -150,7 +150,9 @@ impl Stack {
         lambda.schedule(function::SWEEPER_NAME, config.sweep_schedule)?;
         lambda.deliver_failures(function::SWEEPER_NAME, VISIBILITY_TIMEOUT)?;
         let has_authentication = config.api.has_authentication();
-        let api = Api::serve(api_listener, scribe_api::router(state, &config.api), streams);
+        let chats = state.open_chats.clone();
+        let router = scribe_api::router(state, &config.api);
+        let api = Api::serve(api_listener, router, streams, chats);
         Ok(Self {
             api,
             bridge,
