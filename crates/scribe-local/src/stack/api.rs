@@ -120,11 +120,18 @@ impl Api {
 
     /// Accepts nothing more and answers what it has accepted. Chats that take longer are cut; then all turns are recorded,
     /// or noted as incomplete, while Redis and Lambda are still there.
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(mut self) {
         self.streams.stop();
         self.stop.cancel();
-        let _ = tokio::time::timeout(GRACE, self.server).await;
-        if !self.chats.close(NOTING).await {
+        let is_serving = tokio::time::timeout(GRACE, &mut self.server).await.is_err();
+        let last_answers = async {
+            // Who is told that the service stops has to get it before the process is gone.
+            if is_serving {
+                let _ = tokio::time::timeout(NOTING, self.server).await;
+            }
+        };
+        let (are_noted, ()) = tokio::join!(self.chats.close(NOTING), last_answers);
+        if !are_noted {
             tracing::warn!("a turn of a chat was neither recorded nor noted as incomplete before the end");
         }
     }
