@@ -2,6 +2,7 @@
 //! document, and so it is in these tables.
 
 mod config;
+mod names;
 mod requests;
 mod tokens;
 
@@ -309,64 +310,6 @@ fn without_times(value: Value) -> Value {
         }
         other => other,
     }
-}
-
-#[tokio::test]
-async fn claims_that_can_be_no_ids_name_nobody() {
-    let world = World::new().await;
-    let api = world.api_with(&with_tokens());
-    let ids = conversation(&api, "c1").await;
-    let documents = routes(&document());
-    let route = documents
-        .iter()
-        .find(|route| route.path == "/api/media-assets/{id}" && route.method == "GET");
-    let route = route.unwrap();
-    let long = "a".repeat(129);
-    for odd in [
-        json!(""),
-        json!(" "),
-        json!("."),
-        json!(".."),
-        json!("acme/"),
-        json!("../acme"),
-        json!("acme/conversations"),
-        json!("acme "),
-        json!(" acme"),
-        json!("acme\n"),
-        json!("acme\u{0}"),
-        json!("acmé"),
-        json!("{acme}"),
-        json!("acme%2f"),
-        json!("*"),
-        json!(long),
-        json!(7),
-        json!(null),
-        json!(true),
-        json!(["acme"]),
-        json!({ "acme": "acme" }),
-    ] {
-        for claim in ["tenant", "sub"] {
-            let mut claims = claims("acme", "ann");
-            claims[claim] = odd.clone();
-            let answer = ask(&api, route, &ids, &hs256(&claims, SECRET)).await;
-            check_refusal(&answer, "token_not_valid", &format!("{claim} {odd}"));
-        }
-    }
-    for claim in ["tenant", "sub", "exp"] {
-        let mut claims = claims("acme", "ann");
-        claims.as_object_mut().unwrap().remove(claim);
-        let answer = ask(&api, route, &ids, &hs256(&claims, SECRET)).await;
-        check_refusal(&answer, "token_not_valid", claim);
-    }
-    // Ids that look alike are others.
-    for other in ["Acme", "ACME", "acme.", "acme-", "a-c-m-e"] {
-        let answer = ask(&api, route, &ids, &right(other, "ann")).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{other}");
-    }
-    assert_eq!(
-        ask(&api, route, &ids, &right("acme", "ann")).await.status,
-        StatusCode::OK
-    );
 }
 
 #[tokio::test]

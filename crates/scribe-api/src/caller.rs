@@ -16,15 +16,20 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Checks what a body says of the caller.
+    /// Checks what a body says of the caller: the id, or the name as the token has it.
     pub(crate) fn check_claim(&self, tenant: Option<&str>, user: Option<&str>) -> Result<(), ApiError> {
-        if tenant.is_some_and(|tenant| tenant != self.tenant.as_str()) {
+        let is_tenant = |name: &str| {
+            name == self.tenant.as_str() || TenantId::from_foreign(name).as_ref() == Ok(&self.tenant)
+        };
+        let is_user =
+            |name: &str| name == self.user.as_str() || UserId::from_foreign(name).as_ref() == Ok(&self.user);
+        if !tenant.is_none_or(is_tenant) {
             return Err(ApiError::field(
                 "tenantId",
                 format!("can only be {:?}, who asks; leave it out", self.tenant.as_str()),
             ));
         }
-        if user.is_some_and(|user| user != self.user.as_str()) {
+        if !user.is_none_or(is_user) {
             return Err(ApiError::field(
                 "userId",
                 format!("can only be {:?}, who asks; leave it out", self.user.as_str()),

@@ -71,7 +71,9 @@ pub enum Authentication {
 pub struct JwtConfig {
     /// `SCRIBE_JWT_SECRET`: HS256's key.
     pub secret: SecretString,
-    /// `SCRIBE_JWT_TENANT_CLAIM`: where the tenant stands.
+    /// `SCRIBE_JWT_TENANT_CLAIM`: where the tenant stands. Any text is taken ([`TenantId::from_foreign`]).
+    ///
+    /// [`TenantId::from_foreign`]: scribe_core::TenantId::from_foreign
     pub tenant_claim: String,
     /// `SCRIBE_JWT_USER_CLAIM`: where the user stands.
     pub user_claim: String,

@@ -5,11 +5,15 @@
 //! clients remove from paths. Without this rule, tenant `a` with conversation `b/c` and tenant `a/b` with
 //! conversation `c` would share one key.
 
+mod foreign;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use foreign::MAX_FOREIGN_BYTES;
 
 /// The longest id that is taken, in bytes.
 pub const MAX_ID_BYTES: usize = 128;
@@ -33,11 +37,13 @@ pub enum IdError {
     /// Nothing was given.
     #[error("must not be empty")]
     Empty,
-    /// Longer than [`MAX_ID_BYTES`].
-    #[error("is {bytes} bytes long, at most {MAX_ID_BYTES} are taken")]
+    /// Longer than is taken.
+    #[error("is {bytes} bytes long, at most {most} are taken")]
     TooLong {
         /// How long it is, in bytes.
         bytes: usize,
+        /// How long it may be: [`MAX_ID_BYTES`], or [`MAX_FOREIGN_BYTES`] for a name that others gave.
+        most: usize,
     },
     /// A character outside the alphabet.
     #[error("contains {found:?}, only letters, digits, '.', '_' and '-' are taken")]
@@ -58,7 +64,10 @@ fn check(text: &str) -> Result<(), IdError> {
         return Err(IdError::Empty);
     }
     if text.len() > MAX_ID_BYTES {
-        return Err(IdError::TooLong { bytes: text.len() });
+        return Err(IdError::TooLong {
+            bytes: text.len(),
+            most: MAX_ID_BYTES,
+        });
     }
     let taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if let Some(found) = text.chars().find(|&c| !taken(c)) {
@@ -148,6 +157,26 @@ id!(
     /// A version of a document, as S3 names it.
     VersionId, check
 );
+
+impl TenantId {
+    /// The id that stands for a name that others gave, and for no other name: the name itself, where it can be one.
+    ///
+    /// # Errors
+    /// [`IdError`] for an empty name, and one longer than [`MAX_FOREIGN_BYTES`].
+    pub fn from_foreign(name: &str) -> Result<Self, IdError> {
+        foreign::id(name).map(Self)
+    }
+}
+
+impl UserId {
+    /// The id that stands for a name that others gave, and for no other name: the name itself, where it can be one.
+    ///
+    /// # Errors
+    /// [`IdError`] for an empty name, and one longer than [`MAX_FOREIGN_BYTES`].
+    pub fn from_foreign(name: &str) -> Result<Self, IdError> {
+        foreign::id(name).map(Self)
+    }
+}
 
 impl MessageId {
     /// An id that stands for texts: the same for the same ones.
@@ -240,7 +269,13 @@ mod tests {
         check_id("..", &Err(IdError::Dots));
         check_id("toggle", &Err(IdError::RouteWord));
         check_id(&"x".repeat(128), &Ok(()));
-        check_id(&"x".repeat(129), &Err(IdError::TooLong { bytes: 129 }));
+        check_id(
+            &"x".repeat(129),
+            &Err(IdError::TooLong {
+                bytes: 129,
+                most: 128,
+            }),
+        );
     }
 
     #[test]

@@ -59,12 +59,13 @@ impl JwtVerifier {
             return Err(not_valid("it demands an extension"));
         }
         let claim = |name: &str| token.claims.get(name).and_then(Value::as_str).unwrap_or_default();
-        let tenant: Result<TenantId, _> = claim(&self.tenant_claim).parse();
-        let user: Result<UserId, _> = claim(&self.user_claim).parse();
+        // Subjects are as their issuer likes them: "auth0|5f7c", an e-mail address, a URL.
+        let tenant = TenantId::from_foreign(claim(&self.tenant_claim));
+        let user = UserId::from_foreign(claim(&self.user_claim));
         match (tenant, user) {
             (Ok(tenant), Ok(user)) => Ok(Caller { tenant, user }),
-            (Err(_), _) => Err(not_valid("it names no tenant, or none that can be an id")),
-            (_, Err(_)) => Err(not_valid("it names no user, or none that can be an id")),
+            (Err(_), _) => Err(not_valid("it names no tenant by a text, or by too long a one")),
+            (_, Err(_)) => Err(not_valid("it names no user by a text, or by too long a one")),
         }
     }
 }
