@@ -21,6 +21,7 @@ mod media_assets;
 mod model_check;
 mod narrator;
 mod pace;
+mod polling;
 mod protocol;
 mod quality;
 mod redis_cluster;

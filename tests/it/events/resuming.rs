@@ -128,6 +128,50 @@ async fn what_happens_meanwhile_is_told_by_query_as_by_header() {
 }
 
 #[tokio::test]
+async fn changes_that_follow_each_other_at_once_are_each_told_once() {
+    let world = World::new().await;
+    let key = key("c1");
+    world.start(&key).await;
+    // Redis' clock is behind the last stamp, so each change has the very next one.
+    let last = "9000000000000";
+    let set: usize = world
+        .redis
+        .command(&["HSET", "scribe:trigger:{default/c1}", ":last-change", last])
+        .await;
+    assert_eq!(set, 1);
+    let served = Served::new(&world).await;
+    let mut reader = served.follow(&key).await;
+    let mut ids = vec![reader.expect("state").await.id];
+    for n in 1..=4 {
+        world.say(&key, n).await;
+        ids.push(reader.expect("turn").await.id);
+    }
+    let stamps: Vec<_> = ids.iter().map(|id| id.split_once('.').unwrap().0).collect();
+    assert_eq!(
+        stamps,
+        [
+            last,
+            "9000000000001",
+            "9000000000002",
+            "9000000000003",
+            "9000000000004"
+        ]
+    );
+    for (known, id) in ids.iter().enumerate() {
+        let state = served.resume(&key, id).await.expect("state").await;
+        assert_eq!(state.data["complete"], false, "{known}");
+        let told: Vec<_> = state.data["turns"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|turn| turn["messageId"].as_str().unwrap().to_owned())
+            .collect();
+        let new: Vec<_> = (known + 1..=4).map(|n| format!("m{n}")).collect();
+        assert_eq!(told, new, "{known} were known");
+    }
+}
+
+#[tokio::test]
 async fn what_can_not_be_told_as_a_change_is_told_whole() {
     let world = World::new().await;
     let (key, user) = (key("c1"), id("default-user"));
