@@ -1,6 +1,7 @@
 //! The gate: every route of the `OpenAPI` document, with every kind of token. A route that is added is in the
 //! document, and so it is in these tables.
 
+mod bodies;
 mod config;
 mod names;
 mod requests;

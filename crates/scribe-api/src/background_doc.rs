@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::json::{Body, LargeBody};
+use crate::json::{Body, LargeBody, Object};
 use crate::openapi::answers::{Conflict, Gone, NotFound, Unavailable};
 use crate::openapi::{SCRIBE, schemas};
 use crate::settings::check_instructions;
@@ -49,7 +49,7 @@ pub(crate) struct StartRequest {
     /// What was said before the scribe was started, oldest first.
     #[serde(default)]
     #[schema(value_type = Vec<schemas::Message>)]
-    messages: Vec<Earlier>,
+    messages: Vec<Object<Earlier>>,
     /// The caller, if anybody.
     #[serde(default)]
     #[schema(value_type = Option<schemas::Id>)]
@@ -114,7 +114,12 @@ async fn start(
             .filter(|instructions| !instructions.is_empty()),
     };
     // Before anything is written: a start that is refused leaves nothing behind.
-    let earlier: Vec<TurnRequest> = catch_up(&request.messages)
+    let messages: Vec<Earlier> = request
+        .messages
+        .into_iter()
+        .map(|Object(message)| message)
+        .collect();
+    let earlier: Vec<TurnRequest> = catch_up(&messages)
         .into_iter()
         .map(|turn| turn_request(&start.key, turn))
         .collect();

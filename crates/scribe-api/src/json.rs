@@ -1,12 +1,17 @@
 //! Bodies and paths whose faults are named by field, in the one envelope.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::body::{Body as RawBody, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body_util::LengthLimitError;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::config::Limits;
 use crate::error::ApiError;
@@ -130,44 +135,150 @@ async fn read_bytes(headers: &HeaderMap, body: RawBody, limit: usize) -> Result<
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    let not_json =
-        |error: &serde_json::Error| ApiError::new(StatusCode::BAD_REQUEST, "not_json", error.to_string());
-    // The parser would take an array as the fields in the order in which they stand in our code.
-    if bytes.trim_ascii_start().first() == Some(&b'[') {
-        return Err(ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_body",
-            "the body must be a JSON object, not an array",
-        ));
-    }
     let mut parser = serde_json::Deserializer::from_slice(bytes);
-    let parsed = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
+    let Object(parsed) = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
+        let path = error.path().to_string();
+        // The path of the body itself is a dot.
+        let place = Some(path.as_str()).filter(|path| *path != "." && !path.contains('?'));
         if error.inner().is_data() {
-            wrong_shape(&error.to_string())
+            wrong_shape(place, &error.inner().to_string())
         } else {
-            not_json(error.inner())
+            not_json(place, error.inner())
         }
     })?;
-    parser.end().map_err(|error| not_json(&error))?;
+    parser.end().map_err(|error| not_json(None, &error))?;
     Ok(parsed)
 }
 
-/// Names the field that is missing or wrong. The parser puts the path before a wrong value's fault, and the field's
-/// name into a missing one's; values in its words are the caller's own.
-fn wrong_shape(fault: &str) -> ApiError {
+fn not_json(place: Option<&str>, error: &serde_json::Error) -> ApiError {
+    let message = match place {
+        Some(place) => format!("the body is not JSON, at {place}: {error}"),
+        None => format!("the body is not JSON: {error}"),
+    };
+    ApiError::new(StatusCode::BAD_REQUEST, "not_json", message).about(place)
+}
+
+/// Names the field that is missing, stands twice or is wrong; values in the parser's words are the caller's own.
+fn wrong_shape(place: Option<&str>, fault: &str) -> ApiError {
     let what = fault.rsplit_once(" at line ").map_or(fault, |(what, _)| what);
-    let missing = what
-        .split_once("missing field `")
-        .and_then(|(_, rest)| rest.split_once('`'));
-    let (field, message) = match (missing, what.split_once(": ")) {
-        (Some((field, _)), _) => (Some(field), format!("{field} is missing")),
-        (None, Some((field, fault))) if !field.contains(' ') => {
-            (Some(field), format!("{field} is wrong: {fault}"))
-        }
-        _ => (
+    let quoted = |before: &str| what.strip_prefix(before)?.split_once('`').map(|(name, _)| name);
+    // The name of such a field stands in the parser's words, and the place is what it is missing in.
+    let inside = |name: &str| place.map_or_else(|| name.to_owned(), |place| format!("{place}.{name}"));
+    let (field, message) = if let Some(missing) = quoted("missing field `").map(inside) {
+        let message = format!("{missing} is missing");
+        (Some(missing), message)
+    } else if let Some(twice) = quoted("duplicate field `").map(inside) {
+        let message = format!("{twice} stands there twice");
+        (Some(twice), message)
+    } else if let Some(place) = place {
+        (Some(place.to_owned()), format!("{place} is wrong: {what}"))
+    } else {
+        (
             None,
             "the body must be a JSON object with the fields of this route".to_owned(),
-        ),
+        )
     };
-    ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", message).about(field)
+    ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", message).about(field.as_deref())
+}
+
+/// What is read from a JSON object and from nothing else. The parser would take an array as the fields in the order in
+/// which they stand in our code, so every type of a body that is itself made of fields is read as one of these.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+    }
+}
+
+struct Fields<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Outer {
+        #[expect(dead_code, reason = "it is only read")]
+        name: String,
+        #[serde(default)]
+        #[expect(dead_code, reason = "it is only read")]
+        parts: Vec<Object<Inner>>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Inner {
+        #[expect(dead_code, reason = "it is only read")]
+        size: u8,
+    }
+
+    #[track_caller]
+    fn check(body: &str, code: &str, field: Option<&str>, message: &str) {
+        let (status, error) = parse::<Outer>(body.as_bytes()).unwrap_err().into_parts();
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+        assert_eq!((error.code, error.field.as_deref()), (code, field), "{body}");
+        assert!(error.message.contains(message), "{body}: {}", error.message);
+    }
+
+    #[test]
+    fn objects_are_read_from_objects_alone() {
+        parse::<Outer>(br#" {"name": "a", "parts": [{"size": 1}], "more": [[]]} "#).unwrap();
+        check(r#"["a", []]"#, "invalid_body", None, "must be a JSON object");
+        check(
+            r#"{"name": "a", "parts": [{"size": 1}, [1]]}"#,
+            "invalid_body",
+            Some("parts[1]"),
+            "parts[1] is wrong: invalid type: sequence, expected an object",
+        );
+    }
+
+    #[test]
+    fn the_field_is_named_with_its_place() {
+        let check = |body, field, message| check(body, "invalid_body", Some(field), message);
+        check("{}", "name", "name is missing");
+        check(
+            r#"{"name": 7}"#,
+            "name",
+            "name is wrong: invalid type: integer `7`, expected a string",
+        );
+        check(r#"{"name": "a", "name": "b"}"#, "name", "name stands there twice");
+        check(
+            r#"{"name": "a", "parts": [{}]}"#,
+            "parts[0].size",
+            "parts[0].size is missing",
+        );
+        check(
+            r#"{"name": "a", "parts": [{"size": 300}]}"#,
+            "parts[0].size",
+            "parts[0].size is wrong",
+        );
+        check(r#"{"name": "a", "parts": {}}"#, "parts", "expected a sequence");
+    }
+
+    #[test]
+    fn what_is_no_json_is_named_with_its_place() {
+        check(
+            r#"{"name": nul}"#,
+            "not_json",
+            Some("name"),
+            "at name: expected ident at line 1 column 13",
+        );
+        check(r#"{"name": "a""#, "not_json", None, "EOF while parsing an object");
+        check(r#"{"name": "a"} {}"#, "not_json", None, "trailing characters");
+        let deep = format!(r#"{{"name": "a", "more": {}"#, "[".repeat(10_000));
+        check(&deep, "not_json", Some("more"), "EOF while parsing a list");
+    }
 }

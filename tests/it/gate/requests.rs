@@ -79,6 +79,67 @@ impl Route {
     }
 }
 
+/// A body with an object inside, and the same with a list of that object's values in its place.
+pub(crate) struct Nested {
+    /// Where the object stands.
+    pub(crate) field: String,
+    pub(crate) right: Value,
+    pub(crate) wrong: Value,
+}
+
+impl Route {
+    /// For each field that is an object or a list of objects, a body that has it.
+    pub(crate) fn nested(&self, document: &Value, ids: &Ids) -> Vec<Nested> {
+        let Some(schema) = &self.body else {
+            return Vec::new();
+        };
+        let fields = resolved(document, schema)["properties"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        let mut nested = Vec::new();
+        for (name, property) in fields {
+            let property = resolved(document, &property);
+            let items = resolved(document, &property["items"]);
+            let (object, is_list) = if items["properties"].is_object() {
+                (items, true)
+            } else if property["properties"].is_object() {
+                (property, false)
+            } else {
+                continue;
+            };
+            let right = example(document, object, &name, ids);
+            // In the order of the schema, which is that of the fields in the code.
+            let order = object["required"].as_array().unwrap().iter();
+            let values: Value = order
+                .map(|field| right[field.as_str().unwrap()].clone())
+                .collect();
+            let with = |value: Value| {
+                let mut body = self.body_with(document, ids).unwrap();
+                body[name.as_str()] = if is_list { json!([value]) } else { value };
+                body
+            };
+            nested.push(Nested {
+                field: if is_list {
+                    format!("{name}[0]")
+                } else {
+                    name.clone()
+                },
+                right: with(right),
+                wrong: with(values),
+            });
+        }
+        nested
+    }
+}
+
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    }
+}
+
 fn known(id: &str) -> Ids {
     Ids {
         conversation: id.to_owned(),
