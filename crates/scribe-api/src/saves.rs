@@ -65,7 +65,8 @@ struct SaveAnswer {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct MergeView {
-    /// Whether others had written since the version that it is based on. If not, the text is what was sent.
+    /// Whether others had written since the version that it is based on. If not, the text is what was sent. A save that
+    /// is sent again is no other to itself.
     others_wrote: bool,
     /// The ids of blocks that others changed or added since, as they stand in the document now.
     others: Vec<String>,

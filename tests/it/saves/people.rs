@@ -291,3 +291,49 @@ async fn a_suggestion_is_accepted_or_dismissed() {
     );
     assert_eq!(person.suggestions().await, Vec::<serde_json::Value>::new());
 }
+
+#[tokio::test]
+async fn a_save_that_is_sent_again_is_no_other_to_itself() {
+    let (world, session) = started().await;
+    let person = Person::new(&world, &session);
+    let read = person.read().await;
+    let text = format!("{}{END}", read.content());
+    let body = json!({ "content": text, "title": "The Salt Road" });
+    let mut etags = Vec::new();
+    for _ in 0..2 {
+        let saved = person.put(Some(&read.etag), &body).await;
+        assert_eq!(
+            saved.body["merge"]["othersWrote"], false,
+            "{}",
+            saved.body["merge"]
+        );
+        etags.push(saved.etag);
+    }
+    for _ in 0..2 {
+        let saved = person
+            .put(Some(&etags[1]), &json!({ "status": "published" }))
+            .await;
+        assert_eq!(
+            saved.body["merge"]["othersWrote"], false,
+            "{}",
+            saved.body["merge"]
+        );
+        etags.push(saved.etag);
+    }
+    assert!(
+        etags[0] == etags[1] && etags[1] != etags[2] && etags[2] == etags[3],
+        "{etags:?}"
+    );
+    // The scribe is another one.
+    world.say(&key("c1"), 2).await;
+    world.pump(&world.engine()).await;
+    let saved = person
+        .put(Some(&etags[1]), &json!({ "status": "published" }))
+        .await;
+    assert_eq!(
+        saved.body["merge"]["othersWrote"], true,
+        "{}",
+        saved.body["merge"]
+    );
+    assert_eq!(woven(saved.content()), [1, 2]);
+}

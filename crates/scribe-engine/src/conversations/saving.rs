@@ -50,7 +50,7 @@ pub struct Saved {
 /// What a merge did.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Merge {
-    /// Whether others had written since the base.
+    /// Whether others had written since the base. The same save before this one is no other.
     pub others_wrote: bool,
     /// The blocks that others changed or added since the base.
     pub others: Vec<String>,
@@ -106,10 +106,11 @@ impl Conversations {
             .content
             .as_ref()
             .map(|content| RecentSaves::name(user, &save.base_etag, content));
+        let alone = save.alone_on(&base.asset);
         let change = |asset: &mut MediaAsset, state: &mut ScribeState, etag: &str| {
             let before = asset.clone();
             let mut merge = Merge {
-                others_wrote: etag != save.base_etag,
+                others_wrote: etag != save.base_etag && !says_the_same(asset, &alone),
                 ..Merge::default()
             };
             if let Some((content, name)) = save.content.as_ref().zip(name.as_ref())
@@ -180,6 +181,16 @@ impl Conversations {
 }
 
 impl Save {
+    /// What the document would be if this save alone had changed its base.
+    fn alone_on(&self, base: &MediaAsset) -> MediaAsset {
+        let mut alone = base.clone();
+        if let Some(content) = &self.content {
+            alone.content.clone_from(content);
+        }
+        self.describe(&mut alone);
+        alone
+    }
+
     /// What is saved beside the text. The last one who says something about it is right.
     fn describe(&self, asset: &mut MediaAsset) {
         if let Some(title) = &self.title {
@@ -193,4 +204,17 @@ impl Save {
             asset.metadata.categories.clone_from(categories);
         }
     }
+}
+
+/// Whether two versions are the same to people.
+fn says_the_same(one: &MediaAsset, other: &MediaAsset) -> bool {
+    let described = |asset: &MediaAsset| {
+        let metadata = &asset.metadata;
+        (
+            asset.title.clone(),
+            metadata.status.clone(),
+            metadata.categories.clone(),
+        )
+    };
+    one.content == other.content && described(one) == described(other)
 }
