@@ -10,3 +10,4 @@ pub mod model;
 pub mod run;
 pub mod s3;
 pub mod stack;
+mod token;

@@ -219,19 +219,32 @@ fn banner(stack: &Stack) -> String {
             "\nContainers reach the services at {address} (for `make invoke`)."
         );
     }
-    let api = format!("http://{}", stack.address());
-    let _ = write!(
-        text,
-        "\nTry it, in another terminal:\n\n  \
+    text += &how_to_try(&format!("http://{}", stack.address()), stack.has_authentication());
+    text
+}
+
+/// The first things to do, to be copied as they are.
+fn how_to_try(api: &str, has_authentication: bool) -> String {
+    let (first, token) = if has_authentication {
+        (
+            "export SCRIBE_TOKEN='…'    # a token or a key that this API takes\n\n  ",
+            " \\\n       -H \"authorization: Bearer $SCRIBE_TOKEN\"",
+        )
+    } else {
+        ("", "")
+    };
+    let base = format!("{api}/api/chat/background-doc");
+    let json = format!("{token} -H 'content-type: application/json'");
+    format!(
+        "\nTry it, in another terminal:\n\n  {first}\
          make import FILE=transcript.jsonl TITLE=\"The title\"\n\n  \
-         curl {api}/api/chat/background-doc/start -H 'content-type: application/json' \\\n       \
+         curl {base}/start{json} \\\n       \
          -d '{{\"conversationId\": \"hello\", \"title\": \"Hello\"}}'\n  \
-         curl {api}/api/chat/background-doc/turns -H 'content-type: application/json' \\\n       \
+         curl {base}/turns{json} \\\n       \
          -d '{{\"conversationId\": \"hello\", \"messageId\": \"m1\", \"userMessage\": \"Who built the lighthouse?\", \
          \"assistantResponse\": \"Maren of Voss, in the year 412.\"}}'\n  \
-         curl {api}/api/chat/background-doc/hello/turns\n"
-    );
-    text
+         curl {base}/hello/turns{token}\n"
+    )
 }
 
 /// Prints for people. Nobody may be reading any more; that is no reason to stop.
@@ -242,6 +255,20 @@ fn say(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_to_be_tried_shows_a_token_where_one_is_wanted() {
+        let api = "http://127.0.0.1:3000";
+        let commands = |text: &str| text.matches("curl http://127.0.0.1:3000/api/").count();
+        let open = how_to_try(api, false);
+        assert_eq!((commands(&open), open.matches("TOKEN").count()), (3, 0), "{open}");
+        let closed = how_to_try(api, true);
+        assert_eq!(
+            (commands(&closed), closed.matches("Bearer $SCRIBE_TOKEN").count()),
+            (3, 3),
+            "{closed}"
+        );
+    }
 
     #[test]
     fn the_function_gets_what_concerns_it() {

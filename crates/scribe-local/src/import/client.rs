@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -54,16 +53,9 @@ impl Client {
     pub(super) fn new(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
         // reqwest asks for a provider also where nothing is encrypted. One that is there already is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut headers = HeaderMap::new();
-        if let Some(token) = token {
-            let mut shown = HeaderValue::from_str(&format!("Bearer {token}"))
-                .context("SCRIBE_TOKEN can't stand in a header")?;
-            shown.set_sensitive(true);
-            headers.insert(AUTHORIZATION, shown);
-        }
         let http = reqwest::Client::builder()
             .no_proxy()
-            .default_headers(headers)
+            .default_headers(crate::token::shown(token)?)
             .timeout(Duration::from_secs(30))
             .build()?;
         Ok(Self {

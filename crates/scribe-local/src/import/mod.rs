@@ -105,8 +105,7 @@ pub async fn import(arguments: ImportArgs) -> anyhow::Result<ExitCode> {
     let api = arguments
         .api
         .unwrap_or_else(|| format!("http://{}", arguments.addr));
-    let token = arguments.token.filter(|token| !token.is_empty());
-    let client = Client::new(&api, token.as_deref())?;
+    let client = Client::new(&api, arguments.token.as_deref())?;
     client.check().await?;
 
     let mut run = Run::begin(client, &transcript, &title).await?;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use reqwest::StatusCode;
 use scribe_trigger::TurnEvent;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,6 +33,9 @@ pub struct RunningArgs {
     /// The stack's API; that of `make run` where there is none.
     #[arg(long, value_name = "URL")]
     api: Option<String>,
+    /// A token or an API key, where the API wants one; better given as a variable.
+    #[arg(long, env = "SCRIBE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// Where `make run` serves.
     #[arg(long, env = "SCRIBE_ADDR", default_value = "127.0.0.1:3000", hide = true)]
     addr: String,
@@ -58,6 +62,7 @@ impl Running {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .no_proxy()
+            .default_headers(crate::token::shown(arguments.token.as_deref())?)
             .timeout(API_TIMEOUT)
             .build()?;
         let api = arguments
@@ -88,18 +93,34 @@ impl Running {
 
     /// Starts the scribe in the event's conversation, so that there is a document to write.
     async fn start_scribe(&self, event: &TurnEvent) -> anyhow::Result<()> {
-        let body = json!({ "conversationId": event.conversation_id, "title": "A sample conversation" });
+        // The function finds nothing where the token is another tenant's, so the API is told whose event it is.
+        let body = json!({
+            "conversationId": event.conversation_id, "tenantId": event.tenant_id, "title": "A sample conversation",
+        });
         let url = format!("{}/api/chat/background-doc/start", self.api);
         let answer = self.http.post(url).json(&body).send().await?;
         let status = answer.status();
-        if !status.is_success() {
+        if status == StatusCode::UNAUTHORIZED {
             bail!(
-                "the scribe can't be started in {}: {status} {}",
-                event.conversation_id,
-                answer.text().await?
+                "the API at {} wants another token; SCRIBE_TOKEN may give one",
+                self.api
             );
         }
-        Ok(())
+        if status.is_success() {
+            return Ok(());
+        }
+        let answer = answer.text().await?;
+        let refused: Value = serde_json::from_str(&answer).unwrap_or_default();
+        if refused["error"]["field"] == "tenantId" {
+            bail!(
+                "the event is of the tenant {}, and whoever asks here of another; SCRIBE_TOKEN says who asks",
+                event.tenant_id
+            );
+        }
+        bail!(
+            "the scribe can't be started in {}: {status} {answer}",
+            event.conversation_id
+        )
     }
 
     /// Where the event's turn stands now, and where its document is.
