@@ -17,7 +17,8 @@ use tokio::time::timeout;
 /// Longer than anything here takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn scribe_local() -> Command {
+/// The program, as `make test` builds it.
+pub(crate) fn program() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let program = tests.ancestors().nth(2).unwrap().join("scribe-local");
     assert!(
@@ -25,7 +26,11 @@ fn scribe_local() -> Command {
         "{} is not built; `make test` builds it",
         program.display()
     );
-    let mut command = Command::new(program);
+    program
+}
+
+fn scribe_local() -> Command {
+    let mut command = Command::new(program());
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
@@ -42,7 +47,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    async fn start(data: &Path) -> Self {
+    pub(crate) async fn start(data: &Path) -> Self {
         Self::start_with(data, &[]).await
     }
 
@@ -116,11 +121,17 @@ impl Running {
     }
 
     async fn import(&self, file: &Path) -> (Option<i32>, String) {
+        self.import_with(file, &["--title", "The Amber Road"]).await
+    }
+
+    /// Imports a file; gives the exit code and what was said.
+    pub(crate) async fn import_with(&self, file: &Path, more: &[&str]) -> (Option<i32>, String) {
         let mut command = scribe_local();
         command
             .arg("import")
-            .args(["--title", "The Amber Road", "--api", self.place("API"), "--file"])
-            .arg(file);
+            .args(["--api", self.place("API"), "--file"])
+            .arg(file)
+            .args(more);
         let Output { status, stderr, .. } = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
         (status.code(), String::from_utf8(stderr).unwrap())
     }

@@ -13,6 +13,7 @@ mod chat;
 mod cost;
 mod events;
 mod gate;
+mod imports;
 mod lambda_contract;
 mod ledger;
 mod live;

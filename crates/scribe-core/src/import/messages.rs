@@ -25,11 +25,9 @@ pub(super) fn read(list: &Value) -> Result<Vec<Said>, String> {
         let text = match message.get("content") {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(text)) => text.clone(),
-            Some(Value::Array(parts)) => parts
-                .iter()
-                .filter_map(|part| part.get("text").and_then(Value::as_str))
-                .collect::<Vec<_>>()
-                .join("\n\n"),
+            Some(Value::Array(parts)) => {
+                text_of(parts).map_err(|reason| format!("message {number}: {reason}"))?
+            }
             Some(_) => {
                 return Err(format!(
                     "message {number}: its content is no text and no list of parts"
@@ -48,4 +46,19 @@ pub(super) fn read(list: &Value) -> Result<Vec<Said>, String> {
         return Err("there is no message in it".to_owned());
     }
     Ok(said)
+}
+
+fn text_of(parts: &[Value]) -> Result<String, String> {
+    let mut texts = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        match (part, part.get("text")) {
+            (Value::String(text), _) | (Value::Object(_), Some(Value::String(text))) => {
+                texts.push(text.as_str());
+            }
+            // A picture, a sound or a file.
+            (Value::Object(_), None | Some(Value::Null)) => {}
+            _ => return Err(format!("part {} of its content is no text", index + 1)),
+        }
+    }
+    Ok(texts.join("\n\n"))
 }

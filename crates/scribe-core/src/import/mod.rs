@@ -137,7 +137,7 @@ pub fn read(content: &[u8]) -> Result<Contents, ImportError> {
             Some(lines) => lines,
             None => {
                 let place = format!("line {} column {}", whole.line(), whole.column());
-                return Err(error(&place, "it is not JSON"));
+                return Err(error(&place, not_json(&whole)));
             }
         },
     };
@@ -182,9 +182,8 @@ fn lines(content: &[u8]) -> Option<Vec<Placed>> {
     let values: Vec<Placed> = lines
         .map(|(number, line)| {
             let value = serde_json::from_slice(line);
-            // What the parser says may repeat a text.
             let value = value.map_err(|error: serde_json::Error| {
-                format!("it is not JSON from column {} on", error.column())
+                format!("{} from column {} on", not_json(&error), error.column())
             });
             (format!("line {number}"), value)
         })
@@ -204,7 +203,6 @@ fn is_turn(value: &Value) -> bool {
 }
 
 fn kept(value: &Value) -> Result<Kept, String> {
-    let text = |field| value.get(field).and_then(Value::as_str).map(str::to_owned);
     if value.get("mapping").is_some() {
         return chatgpt::read(value);
     }
@@ -215,13 +213,34 @@ fn kept(value: &Value) -> Result<Kept, String> {
         _ => inner.unwrap_or(value).get("messages"),
     };
     let list = list.ok_or("it has neither messages nor the mapping of a ChatGPT export")?;
+    let mut id = None;
+    for field in ["conversation_id", "custom_id", "id"] {
+        id = id.or(name_in(value, field)?);
+    }
     Ok(Kept {
-        id: text("conversation_id")
-            .or_else(|| text("custom_id"))
-            .or_else(|| text("id")),
-        title: text("title"),
+        id,
+        title: name_in(value, "title")?,
         said: messages::read(list)?,
     })
+}
+
+/// What an id or a title says; some programs count their conversations.
+fn name_in(value: &Value, field: &str) -> Result<Option<String>, String> {
+    match value.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(name)) => Ok(Some(name.clone())),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(_) => Err(format!("its {field} is no text")),
+    }
+}
+
+/// What the parser says, without repeating a text.
+fn not_json(error: &serde_json::Error) -> &'static str {
+    if error.to_string().starts_with("recursion limit") {
+        "it is nested too deeply"
+    } else {
+        "it is not JSON"
+    }
 }
 
 /// Makes turns of what was said. `ids` are those that other conversations of the file have.

@@ -98,6 +98,10 @@ fn one_bad_line_does_not_spoil_the_others() {
         r#"{"messages": [{"role": "user", "content": "u"}, {"content": "a"}]}"#.to_owned(),
         r#"{"messages": [{"role": "narrator", "content": "u"}]}"#.to_owned(),
         r#"{"messages": [{"role": "user", "content": 7}]}"#.to_owned(),
+        r#"{"messages": [{"role": "user", "content": ["u", {"text": ["u"]}]}]}"#.to_owned(),
+        r#"{"messages": [["user", "u"]]}"#.to_owned(),
+        r#"{"title": {}, "messages": [{"role": "user", "content": "u"}]}"#.to_owned(),
+        format!(r#"{{"messages": {}1{}}}"#, "[".repeat(5000), "]".repeat(5000)),
         r#"{"messages": []}"#.to_owned(),
         r#"{"prompt": "u"}"#.to_owned(),
     ];
@@ -111,8 +115,12 @@ fn one_bad_line_does_not_spoil_the_others() {
             "line 3: message 2: it has no role",
             "line 4: message 1: its role is not one of OpenAI's",
             "line 5: message 1: its content is no text and no list of parts",
-            "line 6: there is no message in it",
-            "line 7: it has neither messages nor the mapping of a ChatGPT export",
+            "line 6: message 1: part 2 of its content is no text",
+            "line 7: message 1: it has no role",
+            "line 8: its title is no text",
+            "line 9: it is nested too deeply from column 140 on",
+            "line 10: there is no message in it",
+            "line 11: it has neither messages nor the mapping of a ChatGPT export",
         ]
     );
 }
@@ -251,6 +259,34 @@ fn a_broken_tree_is_named() {
     check(
         &|export| export["mapping"] = 7.into(),
         "conversation 2: its mapping is no object",
+    );
+    check(
+        &|export| export["mapping"]["u1"]["parent"] = json!(["h"]),
+        "conversation 2: node \"u1\": its parent is no text",
+    );
+    check(
+        &|export| export["mapping"]["u1"] = "u1".into(),
+        "conversation 2: node \"u1\": it is no object",
+    );
+    check(
+        &|export| export["mapping"]["u1"]["message"] = "Tell me.".into(),
+        "conversation 2: node \"u1\": its message is no object",
+    );
+    check(
+        &|export| export["mapping"]["u1"]["message"]["author"] = "user".into(),
+        "conversation 2: node \"u1\": its message has no author.role",
+    );
+    check(
+        &|export| export["mapping"]["u1"]["message"]["content"]["parts"] = "Tell me.".into(),
+        "conversation 2: node \"u1\": its content.parts are no list",
+    );
+    check(
+        &|export| export["mapping"]["a1"]["message"]["content"]["parts"] = json!(["In", 1412]),
+        "conversation 2: node \"a1\": one of its content.parts is no text",
+    );
+    check(
+        &|export| export["title"] = json!(["The harbour"]),
+        "conversation 2: its title is no text",
     );
 }
 

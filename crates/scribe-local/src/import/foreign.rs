@@ -13,6 +13,9 @@ use super::transcript::{Line, Skipped, Transcript, Turn};
 
 /// The most that is read, in bytes, also of what a ZIP holds.
 const MOST_BYTES: u64 = 1 << 30;
+/// How many times larger than in its ZIP a file may be. Conversations are five to ten times as large, a file that is
+/// made to fill a memory a thousand times.
+const MOST_TIMES: u64 = 100;
 /// What every ZIP begins with.
 const ZIP: &[u8] = b"PK\x03\x04";
 /// The longest title that the API takes, in characters.
@@ -54,12 +57,21 @@ fn unzip(file: File) -> anyhow::Result<Vec<u8>> {
         .find(|name| name.rsplit('/').next() == Some("conversations.json"))
         .map(std::borrow::Cow::into_owned)
         .context("there is no conversations.json in it")?;
+    let member = archive.by_name(&name)?;
+    let size = member.size();
+    ensure!(
+        size <= member.compressed_size().saturating_mul(MOST_TIMES),
+        "its conversations.json is more than {MOST_TIMES} times as large as in the ZIP, which no conversation is"
+    );
     let mut bytes = Vec::new();
-    archive
-        .by_name(&name)?
-        .take(MOST_BYTES + 1)
-        .read_to_end(&mut bytes)?;
+    // What it says of its size may be wrong.
+    let most = size.min(MOST_BYTES);
+    member.take(most + 1).read_to_end(&mut bytes)?;
     check_size(&bytes)?;
+    ensure!(
+        u64::try_from(bytes.len())? <= most,
+        "its conversations.json is larger than it says"
+    );
     Ok(bytes)
 }
 
