@@ -100,7 +100,8 @@ pub struct ScribeState {
     pub schema: u32,
     /// Which turns are in it.
     pub record: Record,
-    /// Its blocks.
+    /// Its blocks: `blocks`, and `next_block`.
+    #[serde(flatten)]
     pub blocks: Manifest,
     /// The conversations that it was continued in. A conversation is added before its object says so, so some may
     /// never have come to be, or have another document by now.
@@ -234,5 +235,31 @@ mod tests {
             ..asset
         };
         assert_eq!(by_another_program.conversations().len(), 1);
+    }
+
+    #[test]
+    fn what_is_known_of_blocks_stands_where_it_stood_before_numbers_were_remembered() {
+        let new = MediaAsset::started(NewDocument {
+            id: id("a1"),
+            title: "The Coast".into(),
+            conversation_id: id("c1"),
+            style: StyleChoice::default(),
+            instructions: None,
+            now: "2026-11-22T15:40:00.000Z".into(),
+        });
+        let mut json = serde_json::to_value(&new).unwrap();
+        let state = json["_scribe"].as_object_mut().unwrap();
+        assert_eq!(state["blocks"].as_array().map(Vec::len), Some(2));
+        assert_eq!(state.remove("next_block"), Some(3.into()));
+        let old: MediaAsset = serde_json::from_value(json.clone()).unwrap();
+        let blocks = |asset: &MediaAsset| asset.scribe.as_ref().unwrap().blocks.entries().to_vec();
+        assert_eq!(blocks(&old), blocks(&new));
+        // Written again by whoever does not know its text otherwise, it is what it was.
+        assert_eq!(serde_json::to_value(&old).unwrap(), json);
+        json["_scribe"].as_object_mut().unwrap().remove("blocks");
+        assert!(
+            serde_json::from_value::<MediaAsset>(json).is_err(),
+            "a manifest that is missing is no empty one"
+        );
     }
 }

@@ -140,20 +140,17 @@ fn run(folder: &Path) -> Result<(), String> {
 
 /// Every block is the scribe's, but for what the file says of some.
 fn manifest(before: &str, changes: &Value) -> Manifest {
-    let mut entries = serde_json::to_value(Manifest::of_scribe(before)).unwrap();
+    let mut manifest = serde_json::to_value(Manifest::of_scribe(before)).unwrap();
+    let entries = manifest["blocks"].as_array_mut().unwrap();
     for change in changes.as_array().unwrap() {
-        let entry = entries
-            .as_array_mut()
-            .unwrap()
-            .iter_mut()
-            .find(|entry| entry["id"] == change["id"]);
+        let entry = entries.iter_mut().find(|entry| entry["id"] == change["id"]);
         let entry = entry.unwrap_or_else(|| panic!("no block {}", change["id"]));
         entry
             .as_object_mut()
             .unwrap()
             .extend(change.as_object().unwrap().clone());
     }
-    serde_json::from_value(entries).unwrap()
+    serde_json::from_value(manifest).unwrap()
 }
 
 /// The answer as a model writes it; `"hash": "now"` stands for the hash of that block in before.md.

@@ -42,10 +42,24 @@ pub struct BlockEntry {
     pub locked: bool,
 }
 
-/// What is known of a document's blocks, in their order.
+/// The highest number that a `b` id may have.
+const MOST: u64 = u32::MAX as u64;
+
+/// What is known of a document's blocks, in their order. Its fields stand in the scribe's state beside each other.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Manifest(pub(super) Vec<BlockEntry>);
+pub struct Manifest {
+    #[serde(rename = "blocks")]
+    pub(super) entries: Vec<BlockEntry>,
+    /// The first number that no `b` id has had, also of blocks that are gone: a suggestion, or a page that somebody
+    /// has open, may still name them. Zero where it was not written down yet.
+    #[serde(rename = "next_block", default, skip_serializing_if = "is_unknown")]
+    pub(super) next: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]
+fn is_unknown(number: &u64) -> bool {
+    *number == 0
+}
 
 impl Manifest {
     /// A manifest for a text that is the scribe's from end to end: `b1`, `b2`, and so on.
@@ -60,22 +74,29 @@ impl Manifest {
             turns: Vec::new(),
             locked: false,
         };
-        Self(pieces.into_iter().enumerate().map(entry).collect())
+        let entries: Vec<BlockEntry> = pieces.into_iter().enumerate().map(entry).collect();
+        Self::from(entries)
     }
 
     /// The entries, in the order of the blocks.
     #[must_use]
     pub fn entries(&self) -> &[BlockEntry] {
-        &self.0
+        &self.entries
     }
 
-    /// The first number that no `b` id has here.
+    /// The first number that no `b` id has, or has had as far as is remembered.
     pub(super) fn next_number(&self) -> u64 {
         let numbers = self
-            .0
+            .entries
             .iter()
             .filter_map(|entry| entry.id.strip_prefix('b')?.parse::<u32>().ok());
-        numbers.max().map_or(1, |highest| u64::from(highest) + 1)
+        let here = numbers.max().map_or(1, |highest| u64::from(highest) + 1);
+        // Nobody has written so many blocks: another program has spoilt it.
+        if self.next > MOST {
+            here
+        } else {
+            here.max(self.next)
+        }
     }
 
     /// Lays the manifest over the blocks of a text, given by their hashes: one entry for each.
@@ -95,7 +116,7 @@ impl Manifest {
     /// by their order.
     pub(super) fn by_order(&self, explaining: &mut [Option<usize>]) {
         let explained = explaining.to_vec();
-        let mut used = vec![false; self.0.len()];
+        let mut used = vec![false; self.entries.len()];
         for &entry in explained.iter().flatten() {
             used[entry] = true;
         }
@@ -113,7 +134,11 @@ impl Manifest {
             } else {
                 explained[at - 1].map_or(0, |before| before + 1)
             };
-            let last = explained.get(end).copied().flatten().unwrap_or(self.0.len());
+            let last = explained
+                .get(end)
+                .copied()
+                .flatten()
+                .unwrap_or(self.entries.len());
             let missing: Vec<usize> = (first..last).filter(|&entry| !used[entry]).collect();
             if missing.len() == end - at {
                 for (block, entry) in (at..end).zip(missing) {
@@ -128,7 +153,7 @@ impl Manifest {
     /// For each block the entry with its hash. Common beginnings and ends first, so that of several blocks with
     /// one text (rules, mostly) each keeps its own entry.
     pub(super) fn by_hash(&self, hashes: &[String]) -> Vec<Option<usize>> {
-        let entries = &self.0;
+        let entries = &self.entries;
         let same = |(hash, entry): (&String, &BlockEntry)| *hash == entry.hash;
         let head = hashes.iter().zip(entries).take_while(|&pair| same(pair)).count();
         let tail = hashes[head..].iter().rev().zip(entries[head..].iter().rev());
@@ -161,7 +186,7 @@ impl Manifest {
         let mut taken: BTreeSet<String> = BTreeSet::new();
         let mut result: Vec<Option<BlockEntry>> = Vec::with_capacity(hashes.len());
         for ((hash, by_hash), entry) in hashes.iter().zip(explained).zip(explaining) {
-            let mut entry = entry.map(|entry| self.0[entry].clone());
+            let mut entry = entry.map(|entry| self.entries[entry].clone());
             if let Some(entry) = &mut entry {
                 hash.clone_into(&mut entry.hash);
                 if by_hash.is_none() {
@@ -197,6 +222,15 @@ impl Manifest {
     }
 }
 
+impl From<Vec<BlockEntry>> for Manifest {
+    /// Of blocks before which there were no others.
+    fn from(entries: Vec<BlockEntry>) -> Self {
+        let mut manifest = Self { entries, next: 0 };
+        manifest.next = manifest.next_number();
+        manifest
+    }
+}
+
 /// The hash of a block's text: 16 hexadecimal digits. Line breaks count as one kind, because programs change
 /// them without a person's doing.
 pub(crate) fn hash(text: &str) -> String {
@@ -227,7 +261,7 @@ mod tests {
 
     fn check(before: &[&str], after: &[&str], expected: &[(&str, Author)]) {
         let numbered = |(at, text): (usize, &&str)| entry(&format!("b{}", at + 1), text);
-        let manifest = Manifest(before.iter().enumerate().map(numbered).collect());
+        let manifest = Manifest::from(before.iter().enumerate().map(numbered).collect::<Vec<_>>());
         let hashes: Vec<String> = after.iter().map(|text| hash(text)).collect();
         let found = manifest.laid_over(&hashes);
         let found: Vec<_> = found
@@ -305,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_broken_manifest_gives_no_id_twice() {
-        let manifest = Manifest(vec![entry("b1", "x"), entry("b1", "y")]);
+        let manifest = Manifest::from(vec![entry("b1", "x"), entry("b1", "y")]);
         let found = manifest.laid_over(&[hash("x"), hash("y")]);
         assert_eq!(found[0].id, "b1");
         assert_ne!(found[1].id, "b1");
@@ -320,15 +354,42 @@ mod tests {
 
     #[test]
     fn it_reads_back_what_it_writes() {
-        let manifest = Manifest(vec![BlockEntry {
+        let manifest = Manifest::from(vec![BlockEntry {
             turns: vec!["c/m1".into()],
             ..entry("b1", "x")
         }]);
         let json = serde_json::to_string(&manifest).unwrap();
         assert_eq!(
             json,
-            r#"[{"id":"b1","hash":"2d711642b726b044","author":"scribe","turns":["c/m1"]}]"#
+            r#"{"blocks":[{"id":"b1","hash":"2d711642b726b044","author":"scribe","turns":["c/m1"]}],"next_block":2}"#
         );
         assert_eq!(serde_json::from_str::<Manifest>(&json).unwrap(), manifest);
+    }
+
+    #[test]
+    fn a_number_is_given_once_also_where_its_block_is_gone() {
+        let content = "# A\n\nOne.\n\nTwo.\n";
+        let whole = super::super::Document::read(content, &Manifest::of_scribe(content));
+        let cut = super::super::Document::read_after("# A\n", &whole).manifest();
+        let json = serde_json::to_string(&cut).unwrap();
+        let kept: Manifest = serde_json::from_str(&json).unwrap();
+        assert_eq!((kept.entries.len(), kept.next_number()), (1, 4), "{json}");
+        // It goes on through a text that has no block at all.
+        let emptied = super::super::Document::read("", &kept).manifest();
+        assert_eq!((emptied.entries.len(), emptied.next_number()), (0, 4));
+        // As it was written before numbers were remembered, and as nobody writes it.
+        for (next, expected) in [
+            ("", 8),
+            (r#","next_block":3"#, 8),
+            (r#","next_block":18446744073709551615"#, 8),
+        ] {
+            let json =
+                format!(r#"{{"blocks":[{{"id":"b7","hash":"2d711642b726b044","author":"scribe"}}]{next}}}"#);
+            assert_eq!(
+                serde_json::from_str::<Manifest>(&json).unwrap().next_number(),
+                expected,
+                "{json}"
+            );
+        }
     }
 }

@@ -178,7 +178,10 @@ impl Document {
     /// What is known of the blocks, to be stored beside the text.
     #[must_use]
     pub fn manifest(&self) -> Manifest {
-        Manifest(self.blocks.iter().map(|block| block.entry.clone()).collect())
+        Manifest {
+            entries: self.blocks.iter().map(|block| block.entry.clone()).collect(),
+            next: self.next_number,
+        }
     }
 
     /// The blocks in order.

@@ -49,7 +49,7 @@ mod tests {
 
     fn of_turn(content: &str, turn: &str) -> Manifest {
         let mut manifest = Manifest::of_scribe(content);
-        for entry in &mut manifest.0 {
+        for entry in &mut manifest.entries {
             entry.turns = vec![turn.into()];
         }
         manifest
@@ -73,8 +73,8 @@ mod tests {
         let old = "# A\n\nThe ferry was late.\n\nNobody came.\n";
         let then = of_turn(old, "c/m1");
         let mut now = then.clone();
-        now.0[0].locked = true;
-        now.0[2].author = Author::Human;
+        now.entries[0].locked = true;
+        now.entries[2].author = Author::Human;
         let restored = Document::restored(old, Some(&then), &now);
         let ours: Vec<bool> = restored.blocks().map(Block::is_scribes).collect();
         assert_eq!(ours, [false, true, false]);

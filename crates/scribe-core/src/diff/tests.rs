@@ -95,8 +95,7 @@ fn ids_tell_what_words_do_not() {
     // The manifest says that the second block became the first, and that the first was written anew below it.
     let mut entries = from.manifest().entries().to_vec();
     entries.swap(0, 1);
-    let manifest: Manifest = serde_json::from_value(serde_json::to_value(entries).unwrap()).unwrap();
-    let to = Document::read(text, &manifest);
+    let to = Document::read(text, &Manifest::from(entries));
     let difference = Difference::between(&from, &to);
     assert_eq!(difference.applied(&from).as_deref(), Some(text));
     let places: Vec<_> = difference

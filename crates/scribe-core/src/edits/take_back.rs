@@ -167,8 +167,8 @@ impl<'a> Undoing<'a> {
     /// nothing that Markdown could make something else of.
     fn nobody_wrote_since(&self) -> Option<Document> {
         let AroundTurn { before, after } = self.around?;
-        let is_as_left =
-            after.content() == self.present.content() && after.manifest() == self.present.manifest();
+        let is_as_left = after.content() == self.present.content()
+            && after.manifest().entries() == self.present.manifest().entries();
         is_as_left.then(|| before.clone().numbered_from(self.present.next_number()))
     }
 

@@ -87,8 +87,7 @@ fn document(content: &str, whose: &[u8]) -> Document {
             _ => {}
         }
     }
-    let manifest = serde_json::from_value(serde_json::to_value(entries).unwrap()).unwrap();
-    Document::read(content, &manifest)
+    Document::read(content, &Manifest::from(entries))
 }
 
 /// An edit without its document: the action, which block, the text, and whether the hash is right.

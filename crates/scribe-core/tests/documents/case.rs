@@ -59,8 +59,7 @@ pub(crate) fn document(content: &str, whose: &str) -> Document {
             _ => {}
         }
     }
-    let manifest = serde_json::from_value(serde_json::to_value(entries).unwrap()).unwrap();
-    Document::read(content, &manifest)
+    Document::read(content, &Manifest::from(entries))
 }
 
 /// Reads a case and holds it against the oracle.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use scribe_core::blocks::{Author, Block, Document};
+use scribe_core::blocks::{Author, Block, Document, Manifest};
 
 use crate::case::document;
 use crate::oracle;
@@ -143,12 +143,11 @@ fn told(before: &Document, after: &Document) -> String {
 
 /// A document whose blocks have a turn of their own each.
 fn with_turns(content: &str) -> Document {
-    let manifest = document(content, "").manifest();
-    let mut entries = serde_json::to_value(manifest).unwrap();
-    for entry in entries.as_array_mut().unwrap() {
-        entry["turns"] = serde_json::json!([format!("c0/{}", entry["id"].as_str().unwrap())]);
+    let mut entries = document(content, "").manifest().entries().to_vec();
+    for entry in &mut entries {
+        entry.turns = vec![format!("c0/{}", entry.id)];
     }
-    Document::read(content, &serde_json::from_value(entries).unwrap())
+    Document::read(content, &Manifest::from(entries))
 }
 
 #[test]

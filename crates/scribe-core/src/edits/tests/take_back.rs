@@ -176,7 +176,11 @@ fn each_operation_is_undone_byte_for_byte() {
         assert_ne!(after.content(), before.content(), "{edits:?}");
         let (document, told) = take_back(&after, NAME, around(&before, &after));
         assert_eq!(document.content(), TOWN, "{edits:?}");
-        assert_eq!(document.manifest(), before.manifest(), "{edits:?}");
+        assert_eq!(
+            document.manifest().entries(),
+            before.manifest().entries(),
+            "{edits:?}"
+        );
         assert!(told.kept.is_empty() && !told.is_nothing(), "{told:?}");
     }
 }
@@ -189,10 +193,10 @@ fn the_placeholder_comes_back_where_nothing_else_is_left() {
     let second = played(&first, "m2", &[("append", "", "Forty ships are in its harbour.")]);
 
     let (document, _) = take_back(&first, NAME, around(&before, &first));
-    assert_eq!(
-        (document.content(), document.manifest()),
-        (content.as_str(), before.manifest())
-    );
+    assert_eq!(document.content(), content);
+    assert_eq!(document.manifest().entries(), before.manifest().entries());
+    // The numbers of what was taken back are not given again.
+    assert!(document.next_number() >= first.next_number());
     // Also where S3 has forgotten what was there before.
     let (document, _) = take_back(&first, NAME, None);
     assert_eq!(document.content(), content);
@@ -397,7 +401,8 @@ proptest! {
         if let Some(after) = woven(&before, &answer(&before, &drafts), &turn(), resort(append)) {
             let (document, told) = take_back(&after, NAME, around(&before, &after));
             prop_assert_eq!(document.content(), before.content(), "{:?}", told);
-            prop_assert_eq!(document.manifest(), before.manifest());
+            let (now, then) = (document.manifest(), before.manifest());
+            prop_assert_eq!(now.entries(), then.entries());
         }
     }
 

@@ -96,9 +96,9 @@ fn long(paragraphs: usize) -> String {
 fn the_model_sees_blocks_with_ids_and_hashes() {
     let content = format!("# Emon\n\n{PLACEHOLDER}\n\n- a\n\n<!-- -->\n\n- b");
     let manifest = Manifest::of_scribe(&content);
-    let mut entries = serde_json::to_value(&manifest).unwrap();
-    entries[2]["author"] = "human".into();
-    let document = Document::read(&content, &serde_json::from_value(entries).unwrap());
+    let mut entries = manifest.entries().to_vec();
+    entries[2].author = crate::blocks::Author::Human;
+    let document = Document::read(&content, &Manifest::from(entries));
     let prompt = built(&document, &turn("hello", "there"));
     let hash = |at: usize| &manifest.entries()[at].hash[..8];
     assert_eq!(
