@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scribe_core::chat::{Command, Commanded, command};
+use scribe_core::chat::{Command, Commanded, command, is_misunderstood};
 
 #[test]
 fn a_wish_is_told_from_what_only_sounds_like_one() {
@@ -33,6 +33,7 @@ fn a_wish_is_told_from_what_only_sounds_like_one() {
         };
         let expected = wanted.map(|command| Commanded { command, alone });
         *counts.entry(word).or_default() += 1;
+        assert!(expected.is_none() || !is_misunderstood(&message), "{message:?}");
         let found = command(&message);
         if found != expected {
             wrong.push(format!("{message:?}: {found:?}, not {expected:?}"));
@@ -50,4 +51,33 @@ fn a_long_message_is_no_command_whatever_stands_in_it() {
     let long = format!("{} Start the scribe.", "The king slept. ".repeat(40));
     assert_eq!(command(&long), None);
     assert_eq!(command(""), None);
+}
+
+#[test]
+fn what_begins_as_a_command_and_is_none_is_misunderstood() {
+    let long_title = format!("start the scribe, call it {}", "long ".repeat(60));
+    for message in [
+        "start the scribe tomorrow",
+        "Stop the scribe when we reach the gate, please.",
+        "Could you start the scribe when we reach the gate?",
+        "Scribe, stop writing about the king. He is dead.",
+        "start the scribe and stop the scribe",
+        &long_title,
+    ] {
+        assert!(is_misunderstood(message), "{message:?}");
+    }
+    for message in [
+        "",
+        "start the scribe",
+        "start the scribe?",
+        "stop the scribe before dawn?",
+        "How do I stop the scribe?",
+        "don't start the scribe yet",
+        "start the scribe's lamp",
+        "The scribe starts to write.",
+        "He told me: stop the scribe tomorrow",
+        "Who keeps the lamp?",
+    ] {
+        assert!(!is_misunderstood(message), "{message:?}");
+    }
 }

@@ -107,12 +107,29 @@ async fn what_only_sounds_like_a_command_is_a_turn_like_any_other() {
     assert_eq!(view(&bench.world, "c1").await["session"]["scribeEnabled"], true);
     assert_eq!(bench.turns().await.len(), 1);
 
+    // One that is not understood is a turn too, and its caller is told; also where there is no conversation.
+    for id in [Some("c1"), None] {
+        bench.chat.script(answers("Later."));
+        let mut body = conversation("c1", &[("user", "Start the scribe when we reach the gate.")]);
+        if id.is_none() {
+            body.as_object_mut().unwrap().remove("conversationId");
+        }
+        let answering = bench.ask(LORE, &body, &[]).await;
+        assert_eq!(answering.headers["x-scribe-command"], "not-understood");
+        assert_eq!(
+            answering.headers.contains_key("x-scribe-message-id"),
+            id.is_some()
+        );
+        answering.text().await;
+    }
+    assert_eq!(bench.turns().await.len(), 2);
+
     // There is nothing to stop, and the chat can say so.
     bench.chat.script(answers("There is none."));
     let answering = bench
         .ask(LORE, &conversation("c3", &[("user", "stop the scribe")]), &[])
         .await;
-    assert!(!answering.headers.contains_key("x-scribe-command"));
+    assert_eq!(answering.headers["x-scribe-command"], "no-scribe");
     answering.text().await;
     let system = bench.chat.asked().json()["messages"][0]["content"]
         .as_str()
@@ -133,7 +150,7 @@ async fn a_command_that_fails_does_not_stop_the_chat() {
     let answering = bench
         .ask(LORE, &conversation("c1", &[("user", "stop the scribe")]), &[])
         .await;
-    assert!(!answering.headers.contains_key("x-scribe-command"));
+    assert_eq!(answering.headers["x-scribe-command"], "failed");
     assert_eq!(answering.text().await, says("I am not certain.") + &ends());
     let system = bench.chat.asked().json()["messages"][0]["content"]
         .as_str()
@@ -171,6 +188,21 @@ async fn a_header_or_a_setting_starts_a_scribe_by_itself_and_switches_none_on() 
         .text()
         .await;
     assert_eq!(view(&bench.world, "c4").await["session"]["scribeEnabled"], false);
+
+    for (id, title, meant) in [
+        ("c5", "L%C3%A4mpchen%20%26%20more", "Lämpchen & more"),
+        ("c7", "100% of Voss", "100% of Voss"),
+        ("c8", "%FF", "%FF"),
+    ] {
+        bench.chat.script(answers("Maren."));
+        let body = conversation(id, &[("user", "Who keeps the lamp?")]);
+        bench
+            .ask(LORE, &body, &[("x-scribe-title", title)])
+            .await
+            .text()
+            .await;
+        assert_eq!(view(&bench.world, id).await["session"]["title"], meant);
+    }
 
     let bench = Bench::built(|_| {}, |chat, _| chat.auto_start = true).await;
     let body = json!({ "model": "m", "user": "me@example.com", "messages": [{ "role": "user", "content": "Who keeps the lamp?" }] });

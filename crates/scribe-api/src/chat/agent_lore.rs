@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::answering::answer;
 use super::asking::{Asking, CONVERSATION, header};
+use super::commands::Outcome;
 use crate::ApiState;
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -44,14 +45,14 @@ struct AgentLoreRequest {
     params(
         ("x-scribe-conversation-id" = Option<schemas::ConversationId>, Header, description = "The conversation, instead of the body's."),
         ("x-scribe-message-id" = Option<String>, Header, description = "The turn's id; a retry has the same one."),
-        ("x-scribe-title" = Option<String>, Header, description = "Starts a scribe with this title where there is none."),
+        ("x-scribe-title" = Option<String>, Header, description = "Starts a scribe with this title where there is none. Percent-encoded, as UTF-8."),
     ),
     request_body = AgentLoreRequest,
     responses(
         (status = OK, description = "The chat's answer, as it gives it.", body = String, content_type = "text/event-stream", headers(
             ("x-scribe-conversation-id" = String, description = "Which conversation it is."),
             ("x-scribe-message-id" = String, description = "Which turn it is."),
-            ("x-scribe-command" = String, description = "`started` or `stopped`, where a command did so."),
+            ("x-scribe-command" = String, description = "What became of a command: `started`, `stopped`, `no-scribe`, `failed`, `unfinished` or `not-understood`."),
         )),
         (status = BAD_GATEWAY, description = "The chat could not be reached, or only redirects.", body = crate::ErrorEnvelope),
         (status = GATEWAY_TIMEOUT, description = "The chat did not answer in time.", body = crate::ErrorEnvelope),
@@ -73,15 +74,14 @@ pub(crate) async fn ask(
         None => request.conversation().map_err(ApiError::id("conversationId"))?,
     };
     let asking = Asking::begin(&state, &caller, conversation, &request, &headers).await;
-    let key = asking.as_ref().and_then(|asking| asking.following.key());
-    let document = match key {
+    let document = match asking.following.key() {
         Some(key) => document(&state, key).await,
         None => None,
     };
     let shown = document
         .as_ref()
         .map(|document| (document.title.as_str(), document.content.as_str()));
-    let news = asking.as_ref().and_then(Asking::news);
+    let news = asking.outcome.and_then(Outcome::news);
     let config = state.chat.config();
     let context = context(shown, news, config.context_bytes);
     let context = context.as_deref();

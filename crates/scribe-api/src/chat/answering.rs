@@ -27,7 +27,7 @@ const DATA_STREAM: &str = "x-vercel-ai-data-stream";
 /// Waits for the chat's answer and passes it on; or notes that there is none, and why.
 pub(super) async fn answer<E: From<UpstreamError>>(
     answered: impl Future<Output = Result<Answer, UpstreamError>>,
-    asking: Option<Asking>,
+    asking: Asking,
     open: &OpenChats,
     place: StreamPlace,
 ) -> Result<Response, E> {
@@ -39,9 +39,7 @@ pub(super) async fn answer<E: From<UpstreamError>>(
         Ok(answer) => Ok(respond(answer, asking, open, place)),
         Err(error) => {
             tracing::warn!("a chat was not answered: {error}");
-            if let Some(asking) = asking {
-                asking.following.unanswered(error.to_string());
-            }
+            asking.following.unanswered(error.to_string());
             Err(error.into())
         }
     }
@@ -70,7 +68,7 @@ impl From<UpstreamError> for ApiError {
 }
 
 /// The chat's answer, for our caller.
-fn respond(mut answer: Answer, asking: Option<Asking>, open: &OpenChats, place: StreamPlace) -> Response {
+fn respond(mut answer: Answer, asking: Asking, open: &OpenChats, place: StreamPlace) -> Response {
     let form = if answer.is_plain() {
         Form::of(answer.header("content-type"), answer.header(DATA_STREAM))
     } else {
@@ -78,20 +76,19 @@ fn respond(mut answer: Answer, asking: Option<Asking>, open: &OpenChats, place: 
     };
     let status = answer.status;
     let mut headers = std::mem::take(&mut answer.headers);
-    let body = match asking {
-        Some(asking) => {
-            let mut tell = |name, value: &str| {
-                if let Ok(value) = HeaderValue::from_str(value) {
-                    headers.insert(name, value);
-                }
-            };
-            if let Some((key, message_id)) = asking.following.name() {
-                tell(CONVERSATION, key.conversation.as_str());
-                tell(MESSAGE, message_id.as_str());
-            }
-            if let Some(done) = asking.carried.and_then(|carried| carried.done) {
-                tell(COMMAND, done);
-            }
+    let mut tell = |name, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    if let Some(outcome) = asking.outcome {
+        tell(COMMAND, outcome.word());
+    }
+    let body = match asking.following.name() {
+        None => Body::from_stream(answer.body),
+        Some((key, message_id)) => {
+            tell(CONVERSATION, key.conversation.as_str());
+            tell(MESSAGE, message_id.as_str());
             if status.is_success() {
                 // The server would not wait for the end of a body whose length it knows.
                 headers.remove(CONTENT_LENGTH);
@@ -115,7 +112,6 @@ fn respond(mut answer: Answer, asking: Option<Asking>, open: &OpenChats, place: 
                 Body::from_stream(answer.body)
             }
         }
-        None => Body::from_stream(answer.body),
     };
     let mut response = Response::new(place.body(body, WhenOver::Break));
     *response.status_mut() = status;
@@ -125,7 +121,7 @@ fn respond(mut answer: Answer, asking: Option<Asking>, open: &OpenChats, place: 
 
 /// An answer that nobody follows.
 pub(super) fn pass_on(answer: Answer, open: &OpenChats, place: StreamPlace) -> Response {
-    respond(answer, None, open, place)
+    respond(answer, Asking::NOTHING, open, place)
 }
 
 /// An answer that is read along.

@@ -2,11 +2,14 @@
 //! it is passed on.
 
 use http::{HeaderMap, HeaderName};
-use scribe_core::chat::{Asked, ChatRequest, Command, Commanded, News, command, default_title, turn_id};
+use percent_encoding::percent_decode_str;
+use scribe_core::chat::{
+    Asked, ChatRequest, Command, Commanded, command, default_title, is_misunderstood, turn_id,
+};
 use scribe_core::{ConversationId, ConversationKey, UserId};
 use tokio::task::JoinHandle;
 
-use super::commands::{self, Carried};
+use super::commands::{self, Outcome};
 use super::following::Following;
 use crate::ApiState;
 use crate::caller::Caller;
@@ -26,14 +29,30 @@ pub(crate) fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// A turn that begins with this request.
+/// A title as it was meant. A header holds few letters, so the others are percent-encoded in it; where that gives no
+/// text, it was not.
+fn title(headers: &HeaderMap) -> Option<String> {
+    let title = header(headers, &TITLE)?;
+    let decoded = percent_decode_str(&title).decode_utf8().ok().map(Into::into);
+    Some(decoded.unwrap_or(title))
+}
+
+/// What a request is to the scribe.
 pub(crate) struct Asking {
+    /// The turn that begins with it, if any.
     pub(crate) following: Following,
-    pub(crate) carried: Option<Carried>,
+    /// What became of a command in it.
+    pub(crate) outcome: Option<Outcome>,
 }
 
 impl Asking {
-    /// What becomes of a request: none where it names no conversation, or nobody asks anything.
+    /// A request that is none of the scribe's concern.
+    pub(crate) const NOTHING: Self = Self {
+        following: Following::NOTHING,
+        outcome: None,
+    };
+
+    /// What becomes of a request: nothing where it names no conversation, or nobody asks anything.
     ///
     /// A command is carried out, within a bounded time. A scribe that is to be started by itself is started beside the
     /// chat, which does not wait for it.
@@ -43,10 +62,14 @@ impl Asking {
         conversation: Option<ConversationId>,
         request: &ChatRequest<'_>,
         headers: &HeaderMap,
-    ) -> Option<Self> {
-        let asked = request.asked()?;
+    ) -> Self {
+        let Some(asked) = request.asked() else {
+            return Self::NOTHING;
+        };
         // A round of tools brings the person's words once more; what they wished was done the first time.
         let commanded = command(&asked.user_message).filter(|_| asked.is_last);
+        let mut outcome =
+            (asked.is_last && is_misunderstood(&asked.user_message)).then_some(Outcome::NotUnderstood);
         let conversation = match (conversation, &commanded) {
             (Some(conversation), _) => conversation,
             // Whoever starts a scribe and names no conversation gets one, and is told its name.
@@ -57,37 +80,36 @@ impl Asking {
                     ..
                 }),
             ) => ConversationId::from_foreign(&uuid::Uuid::new_v4().to_string()),
-            (None, _) => return None,
+            (None, _) => {
+                return Self {
+                    outcome,
+                    ..Self::NOTHING
+                };
+            }
         };
         let named = header(headers, &MESSAGE);
         let is_named = named.is_some() || asked.client_id.as_ref().is_some_and(|id| !id.is_empty());
         let message_id = turn_id(&conversation, &asked, named.as_deref());
         let key = ConversationKey::new(caller.tenant.clone(), conversation);
         let mut following = Following::new(state, key.clone(), message_id, is_named, asked);
-        let carried = match &commanded {
+        match &commanded {
             Some(commanded) => {
-                let mut carried =
+                let (carried, unfinished) =
                     commands::carry_out(state, &key, &caller.user, following.asked(), commanded).await;
-                following.after(carried.unfinished.take());
+                outcome = Some(carried);
+                following.after(unfinished);
                 if commanded.alone {
                     following.ignore();
                 }
-                Some(carried)
             }
             None => {
-                let title = header(headers, &TITLE);
+                let title = title(headers);
                 let wanted = title.is_some() || state.chat.config().auto_start;
                 following
                     .after(wanted.then(|| start_beside(state, &key, &caller.user, following.asked(), title)));
-                None
             }
-        };
-        Some(Self { following, carried })
-    }
-
-    /// What a command has done, for the model that answers.
-    pub(crate) fn news(&self) -> Option<News> {
-        self.carried.as_ref().map(|carried| carried.news)
+        }
+        Self { following, outcome }
     }
 }
 

@@ -15,23 +15,56 @@ use crate::background_doc::{StartError, check_title, record_earlier, turn_reques
 use crate::error::chain;
 
 /// What became of a command.
-pub(crate) struct Carried {
-    /// For the model that answers.
-    pub(crate) news: News,
-    /// For programs: `started` or `stopped`.
-    pub(crate) done: Option<&'static str>,
-    /// What goes on after the time in which a request waits for it.
-    pub(crate) unfinished: Option<JoinHandle<()>>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The scribe is on.
+    Started,
+    /// It is off.
+    Stopped,
+    /// There is none to be switched.
+    NoScribe,
+    /// It could not be done.
+    Failed,
+    /// It goes on after the time in which a request waits for it.
+    Unfinished,
+    /// It begins as a command does, and nothing was done.
+    NotUnderstood,
 }
 
-/// Carries a command out. It goes on where it takes longer than a request waits, but then nobody is told of its end.
+impl Outcome {
+    /// For programs.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Stopped => "stopped",
+            Self::NoScribe => "no-scribe",
+            Self::Failed => "failed",
+            Self::Unfinished => "unfinished",
+            Self::NotUnderstood => "not-understood",
+        }
+    }
+
+    /// For the model that answers. What it takes for no command is a question like any other.
+    pub(crate) fn news(self) -> Option<News> {
+        match self {
+            Self::Started => Some(News::Started),
+            Self::Stopped => Some(News::Stopped),
+            Self::NoScribe => Some(News::Nothing),
+            Self::Failed | Self::Unfinished => Some(News::Failed),
+            Self::NotUnderstood => None,
+        }
+    }
+}
+
+/// Carries a command out. It goes on where it takes longer than a request waits, but then nobody is told of its end; the
+/// turn waits for what is given back.
 pub(crate) async fn carry_out(
     state: &ApiState,
     key: &ConversationKey,
     user: &UserId,
     asked: &Asked,
     commanded: &Commanded,
-) -> Carried {
+) -> (Outcome, Option<JoinHandle<()>>) {
     let task = {
         let (state, key, user, asked) = (state.clone(), key.clone(), user.clone(), asked.clone());
         let command = commanded.command.clone();
@@ -58,19 +91,12 @@ pub(crate) async fn carry_out(
         let _ = told.send(done);
     });
     let wait: Duration = state.chat.config().command_wait;
-    let carried = |news, done, unfinished| Carried {
-        news,
-        done,
-        unfinished,
-    };
     match tokio::time::timeout(wait, hears).await {
-        Ok(Ok(Ok(true))) if commanded.command == Command::Stop => {
-            carried(News::Stopped, Some("stopped"), None)
-        }
-        Ok(Ok(Ok(true))) => carried(News::Started, Some("started"), None),
-        Ok(Ok(Ok(false))) => carried(News::Nothing, None, None),
-        Ok(_) => carried(News::Failed, None, None),
-        Err(_) => carried(News::Failed, None, Some(unfinished)),
+        Ok(Ok(Ok(true))) if commanded.command == Command::Stop => (Outcome::Stopped, None),
+        Ok(Ok(Ok(true))) => (Outcome::Started, None),
+        Ok(Ok(Ok(false))) => (Outcome::NoScribe, None),
+        Ok(_) => (Outcome::Failed, None),
+        Err(_) => (Outcome::Unfinished, Some(unfinished)),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::error::chain;
 /// Why a turn is not recorded although its answer is whole.
 const TOO_LARGE: &str = "question and answer together are longer than a turn may be";
 
-/// A turn that has begun. Dropped before its end, it is a turn whose client has left.
+/// A turn that has begun, if any. Dropped before its end, it is a turn whose client has left.
 pub(crate) struct Following(Option<Turn>);
 
 struct Turn {
@@ -42,6 +42,9 @@ struct Turn {
 }
 
 impl Following {
+    /// No turn.
+    pub(crate) const NOTHING: Self = Self(None);
+
     pub(crate) fn new(
         state: &ApiState,
         key: ConversationKey,

@@ -73,14 +73,14 @@ impl From<ApiError> for OpenAiError {
     params(
         ("x-scribe-conversation-id" = Option<schemas::ConversationId>, Header, description = "The conversation."),
         ("x-scribe-message-id" = Option<String>, Header, description = "The turn's id; a retry has the same one."),
-        ("x-scribe-title" = Option<String>, Header, description = "Starts a scribe with this title where there is none."),
+        ("x-scribe-title" = Option<String>, Header, description = "Starts a scribe with this title where there is none. Percent-encoded, as UTF-8."),
     ),
     request_body(content = serde_json::Value, description = "As for `OpenAI`."),
     responses(
         (status = OK, description = "The server's answer, as it gives it.", headers(
             ("x-scribe-conversation-id" = String, description = "Which conversation it is."),
             ("x-scribe-message-id" = String, description = "Which turn it is."),
-            ("x-scribe-command" = String, description = "`started` or `stopped`, where a command did so."),
+            ("x-scribe-command" = String, description = "What became of a command: `started`, `stopped`, `no-scribe`, `failed`, `unfinished` or `not-understood`."),
         )),
         (status = "default", description = "The server's errors, and ours in its shape."),
     ),
@@ -109,7 +109,7 @@ pub(crate) async fn complete(
         (Some(request), Some(conversation)) => {
             Asking::begin(&state, &caller, Some(conversation), request, &headers).await
         }
-        _ => None,
+        _ => Asking::NOTHING,
     };
     let without = request.as_ref().and_then(ChatRequest::without_conversation);
     let sent = without.map_or_else(|| body.clone(), Bytes::from);

@@ -106,8 +106,32 @@ pub fn command(message: &str) -> Option<Commanded> {
     })
 }
 
-/// The command that a text begins with, and what stands behind its sentence.
-fn at_beginning(text: &str) -> Option<(Command, &str)> {
+/// Whether a message begins as a command does, and is none: what is wanted is not understood. A question is none of
+/// these, unless it is a polite one.
+#[must_use]
+pub fn is_misunderstood(message: &str) -> bool {
+    let message = message.trim();
+    if message.len() > LONGEST_MESSAGE || command(message).is_some() {
+        return false;
+    }
+    let Some(begun) = begin(message) else {
+        return false;
+    };
+    let sentence = begun.words.rest.split_inclusive(['.', '!', '?', '\n']).next();
+    begun.asks || !sentence.is_some_and(|sentence| sentence.ends_with('?'))
+}
+
+/// A sentence that begins as a command does.
+struct Begun<'a> {
+    command: Command,
+    /// What stands behind.
+    words: Words<'a>,
+    /// Whether it asks politely, so that a question mark may stand behind it.
+    asks: bool,
+}
+
+/// Reads polite words, what is to be done, and with what.
+fn begin(text: &str) -> Option<Begun<'_>> {
     let mut words = Words { rest: text };
     let mut asks = false;
     words.rest = words.rest.strip_prefix('/').unwrap_or(words.rest);
@@ -126,13 +150,23 @@ fn at_beginning(text: &str) -> Option<(Command, &str)> {
         }
         words.skip(&[',', '!', ':']);
     }
-    let mut command = match wanted(&mut words) {
+    let command = match wanted(&mut words) {
         Some(command) => command,
         None => {
             words.rest = addressed;
             wanted(&mut words)?
         }
     };
+    Some(Begun { command, words, asks })
+}
+
+/// The command that a text begins with, and what stands behind its sentence.
+fn at_beginning(text: &str) -> Option<(Command, &str)> {
+    let Begun {
+        mut command,
+        mut words,
+        mut asks,
+    } = begin(text)?;
     loop {
         let before = words.rest;
         words.skip(&[',', ';', ':', '.', '–', '—', '-']);
