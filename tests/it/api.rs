@@ -196,6 +196,42 @@ async fn off_is_paused_and_on_again() {
 }
 
 #[tokio::test]
+async fn whoever_records_without_a_scribe_is_told_at_once() {
+    let mut world = World::new().await;
+    // Redis does not know the conversation, so Lambda is invoked all the same.
+    let unknown = post(&world, TURNS, &turn(1)).await;
+    assert_eq!(
+        (unknown.status, &unknown.body["delivery"], &unknown.body["seq"]),
+        (StatusCode::OK, &json!("none"), &Value::Null)
+    );
+    assert_eq!(world.lambda.waiting(), 1);
+    world.pump(&world.engine()).await;
+    assert_eq!(world.keys("waiting/").await, Vec::<String>::new());
+    post(&world, START, &json!({ "conversationId": "c1", "title": "T" })).await;
+    let recorded = post(&world, TURNS, &turn(1)).await;
+    assert_eq!(
+        recorded.body["delivery"], "invoked",
+        "what was sent before may be sent again"
+    );
+    world.pump(&world.engine()).await;
+
+    // A Redis that has forgotten everything is no reason to say that there is none.
+    world.redis.kill();
+    world.redis.forget_snapshot();
+    world.redis.restart();
+    let recorded = post(&world, TURNS, &turn(2)).await;
+    assert_eq!(
+        (recorded.status, &recorded.body["delivery"]),
+        (StatusCode::ACCEPTED, &json!("invoked"))
+    );
+    // Nor is an S3 that does not answer.
+    world.tap.fail(Method::GET, "conversations/", 503);
+    let mut other = turn(3);
+    other["conversationId"] = json!("c2");
+    assert_eq!(post(&world, TURNS, &other).await.body["delivery"], "invoked");
+}
+
+#[tokio::test]
 async fn wrong_input_names_the_field_and_writes_nothing() {
     let world = World::new().await;
     let long = "x".repeat(201);

@@ -1,6 +1,7 @@
 //! `POST /api/chat/background-doc/turns` and `GET /api/chat/background-doc/{conversationId}/turns`.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -23,6 +24,10 @@ use crate::error::ApiError;
 use crate::json::{LargeBody, PathId};
 use crate::openapi::answers::{Conflict, Gone, NotFound, Unavailable};
 use crate::openapi::{TURNS, schemas};
+
+/// How long a caller waits to hear whether a conversation that Redis does not know has a scribe: no longer than for
+/// Lambda. Without an answer it is told that its turn is on its way, and the summarizer finds out.
+const LOOKING: Duration = Duration::from_secs(1);
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(record)).routes(routes!(list))
@@ -101,7 +106,12 @@ async fn record(
     if let Some(replaces) = request.replaces {
         turn = turn.replacing(replaces.parse().map_err(ApiError::id("replaces"))?);
     }
-    let recorded = state.recorder.record(turn).await?;
+    let key = turn.conversation.clone();
+    let has_scribe = async {
+        let asked = tokio::time::timeout(LOOKING, state.conversations.has_scribe(&key));
+        asked.await.ok()?.ok()
+    };
+    let recorded = state.recorder.record_asking(turn, has_scribe).await?;
     let status = match recorded.delivery {
         Delivery::Invoked | Delivery::Deferred | Delivery::Direct => StatusCode::ACCEPTED,
         Delivery::Off | Delivery::None => StatusCode::OK,

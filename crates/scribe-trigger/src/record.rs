@@ -227,6 +227,20 @@ impl Recorder {
     /// # Errors
     /// [`RecordError`]. Nothing is half-written: on any error the turn may be sent again under the same id.
     pub async fn record(&self, request: TurnRequest) -> Result<Recorded, RecordError> {
+        self.record_asking(request, async { None }).await
+    }
+
+    /// The same for callers who want to know whether the conversation has a scribe at all: `has_scribe` is asked where
+    /// Redis does not know it, and while Lambda is invoked. If it has none, the turn will be dropped, and
+    /// [`Delivery::None`] says so.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub async fn record_asking(
+        &self,
+        request: TurnRequest,
+        has_scribe: impl Future<Output = Option<bool>>,
+    ) -> Result<Recorded, RecordError> {
         let mut turn = request.checked()?;
         let stored = match self.store(&turn).await {
             Ok(outcome) => outcome,
@@ -264,9 +278,17 @@ impl Recorder {
             }
         };
         turn.seq = seq;
+        let is_known = text_asset_id.is_some();
         let event = TurnEvent::new(&turn, text_asset_id);
-        let (noted, invoked) = tokio::join!(self.note(&turn), self.dispatcher.invoke(&event));
+        let has_scribe = async { if is_known { None } else { has_scribe.await } };
+        let (noted, invoked, has_scribe) =
+            tokio::join!(self.note(&turn), self.dispatcher.invoke(&event), has_scribe);
         match (noted, invoked) {
+            // The summarizer finds the same out, and forgets the turn.
+            _ if has_scribe == Some(false) => Ok(Recorded {
+                seq: None,
+                delivery: Delivery::None,
+            }),
             (_, Ok(())) => Ok(Recorded {
                 seq: Some(seq),
                 delivery: Delivery::Invoked,
