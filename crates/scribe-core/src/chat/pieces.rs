@@ -197,7 +197,11 @@ impl SoFar {
         }
         self.calls_tools |= message.tool_calls.is_some_and(|calls| !calls.is_empty());
         self.calls_tools |= message.function_call.is_some();
-        if let Some(reason) = choice.finish_reason {
+        // Some servers write "" or "null" until there is one.
+        let reason = choice
+            .finish_reason
+            .filter(|reason| !matches!(reason.as_str(), "" | "null"));
+        if let Some(reason) = reason {
             self.ended = true;
             match reason.as_str() {
                 "tool_calls" | "function_call" => self.calls_tools = true,

@@ -64,6 +64,11 @@ fn openai_streams_are_understood() {
     check(&[said("Maren."), stop("stop")], &complete("Maren."));
     check(&[said("Maren."), done()], &complete("Maren."));
     check(&[said("Mar"), stop("length"), done()], &complete("Mar"));
+    for none in ["", "null"] {
+        let piece = chunk(&json!({ "content": "Mar" }), Some(none));
+        check(std::slice::from_ref(&piece), &Finding::Incomplete(BrokenOff));
+        check(&[piece, said("en."), stop("stop")], &complete("Maren."));
+    }
     check(&[said("Mar")], &Finding::Incomplete(BrokenOff));
     check(std::slice::from_ref(&role), &Finding::Incomplete(BrokenOff));
     check(
