@@ -36,16 +36,22 @@ const PASSED_ON: [&str; 7] = [
 
 /// Headers of an answer that end here: those of one connection, those that our own server writes, and those that say
 /// something of our account or to our callers' browsers in our name.
-const ENDS_HERE: [&str; 17] = [
+const ENDS_HERE: [&str; 23] = [
     "alt-svc",
+    "clear-site-data",
     "connection",
     "date",
     "keep-alive",
+    "location",
+    "nel",
     "openai-organization",
     "openai-project",
     "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
+    "refresh",
+    "report-to",
+    "reporting-endpoints",
     "server",
     "set-cookie",
     "strict-transport-security",
@@ -284,6 +290,8 @@ fn passed_back(headers: &HeaderMap) -> HeaderMap {
         // Whose pages may read our answers is ours to say.
         ENDS_HERE.contains(&name)
             || name.starts_with("access-control-")
+            // Which conversation it is, too.
+            || name.starts_with("x-scribe-")
             || named.iter().any(|one| one == name)
     };
     headers
@@ -335,6 +343,9 @@ mod tests {
             ("set-cookie", "a=b"),
             ("access-control-allow-origin", "*"),
             ("openai-organization", "ours"),
+            ("clear-site-data", "\"*\""),
+            ("location", "http://elsewhere"),
+            ("x-scribe-conversation-id", "another"),
             ("x-request-id", "r"),
         ];
         let headers: HeaderMap = headers
