@@ -2,15 +2,19 @@
 //! [`StreamPlace`] among its arguments, or a [`ReaderPlace`] where it streams events, and gives it the body.
 
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::FromRequestParts;
+use futures_util::task::AtomicWaker;
 use futures_util::{Stream, StreamExt as _};
 use http::StatusCode;
 use http::request::Parts;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Sleep;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::ApiError;
 use crate::gate::Tenant;
@@ -67,41 +71,90 @@ fn asking(parts: &Parts) -> Result<&Tenant, ApiError> {
 impl StreamPlace {
     /// The body, for as long as it may take.
     pub(crate) fn body(self, body: Body, when_over: WhenOver) -> Body {
-        Body::from_stream(bounded(self, body.into_data_stream(), when_over))
+        let streaming = Arc::new(Streaming {
+            held: Mutex::new(Some((body.into_data_stream(), self.place))),
+            waker: AtomicWaker::new(),
+        });
+        let over = Instant::now() + self.longest;
+        let clock = {
+            let streaming = Arc::clone(&streaming);
+            tokio::spawn(async move {
+                tokio::time::sleep_until(over).await;
+                drop(streaming.take());
+                streaming.waker.wake();
+            })
+        };
+        Body::from_stream(Bounded {
+            streaming,
+            when_over: Some(when_over),
+            over,
+            _clock: AbortOnDropHandle::new(clock),
+        })
     }
 }
 
-struct Bounded {
-    body: BodyDataStream,
-    over: Pin<Box<Sleep>>,
-    _place: OwnedSemaphorePermit,
+/// A body and its place, until the body ends or its time is over.
+struct Streaming {
+    held: Mutex<Option<(BodyDataStream, OwnedSemaphorePermit)>>,
+    waker: AtomicWaker,
 }
 
-fn bounded(
-    place: StreamPlace,
-    body: BodyDataStream,
-    when_over: WhenOver,
-) -> impl Stream<Item = Result<Bytes, axum::Error>> {
-    let bounded = Bounded {
-        body,
-        over: Box::pin(tokio::time::sleep(place.longest)),
-        _place: place.place,
-    };
-    futures_util::stream::unfold(Some(bounded), move |bounded| async move {
-        let mut bounded = bounded?;
-        tokio::select! {
-            // A body that always has more would never let the clock be looked at.
-            biased;
-            () = &mut bounded.over => match when_over {
-                WhenOver::End => None,
-                WhenOver::Break => {
-                    let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the answer took too long");
-                    Some((Err(axum::Error::new(error)), None))
-                }
-            },
-            chunk = bounded.body.next() => chunk.map(|chunk| (chunk, Some(bounded))),
+impl Streaming {
+    fn lock(&self) -> MutexGuard<'_, Option<(BodyDataStream, OwnedSemaphorePermit)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<(BodyDataStream, OwnedSemaphorePermit)> {
+        self.lock().take()
+    }
+}
+
+/// A body that nobody reads is not asked for its next piece, so the clock goes beside it: or a client that takes nothing
+/// would hold its place, and what is behind it, for as long as it likes.
+struct Bounded {
+    streaming: Arc<Streaming>,
+    /// None once it has ended.
+    when_over: Option<WhenOver>,
+    over: Instant,
+    _clock: AbortOnDropHandle<()>,
+}
+
+impl Stream for Bounded {
+    type Item = Result<Bytes, axum::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.streaming.waker.register(context.waker());
+        // A body that always has more may keep the clock from its turn.
+        if Instant::now() >= self.over {
+            drop(self.streaming.take());
         }
-    })
+        let polled = match &mut *self.streaming.lock() {
+            Some((body, _)) => Some(ready!(body.poll_next_unpin(context))),
+            None => None,
+        };
+        match polled {
+            Some(Some(chunk)) => return Poll::Ready(Some(chunk)),
+            Some(None) => {
+                self.when_over = None;
+                drop(self.streaming.take());
+            }
+            None => {}
+        }
+        Poll::Ready(match self.when_over.take() {
+            Some(WhenOver::Break) => {
+                let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the answer took too long");
+                Some(Err(axum::Error::new(error)))
+            }
+            Some(WhenOver::End) | None => None,
+        })
+    }
+}
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        // At once: the clock is stopped, but has its share of it for a moment more.
+        drop(self.streaming.take());
+    }
 }
 
 #[cfg(test)]
@@ -171,6 +224,19 @@ mod tests {
         drop((dropped, again));
         let _both = (place(&tenant).unwrap(), place(&tenant).unwrap());
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_nothing_holds_no_place_for_longer() {
+        let tenant = tenant();
+        let mut slow = place(&tenant).unwrap().body(endless(), WhenOver::Break);
+        let first = http_body_util::BodyExt::frame(&mut slow).await.unwrap().unwrap();
+        assert_eq!(first.into_data().unwrap(), "tick ");
+        let _other = place(&tenant).unwrap();
+        tokio::time::sleep(Duration::from_secs(51)).await;
+        let _again = place(&tenant).unwrap();
+        to_bytes(slow, usize::MAX).await.unwrap_err();
+    }
+
     #[tokio::test]
     async fn pages_that_are_open_keep_nobody_from_chatting() {
         let (mut parts, ()) = http::Request::new(()).into_parts();
