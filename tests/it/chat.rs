@@ -7,6 +7,7 @@ mod commands;
 mod drop_in;
 mod latency;
 mod stops;
+mod named_again;
 mod streams;
 mod troubles;
 mod upstream;

@@ -76,6 +76,15 @@ impl Record {
         applied.is_some_and(|applied| applied.ids.iter().any(|(id, _)| id == message))
     }
 
+    /// The turns of a conversation that are remembered, the oldest first.
+    pub fn turns_of(&self, conversation: &ConversationId) -> impl Iterator<Item = (&MessageId, Seq)> {
+        let applied = self.conversations.get(conversation);
+        applied
+            .into_iter()
+            .flat_map(|applied| &applied.ids)
+            .map(|(id, seq)| (id, *seq))
+    }
+
     /// Whether a turn that is in the document came after one that was recorded later, as far as the record remembers.
     /// Redis is told so, and may forget it; the record does not.
     #[must_use]

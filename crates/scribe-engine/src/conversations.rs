@@ -10,6 +10,7 @@ mod deleting;
 mod failed;
 mod live;
 mod restoring;
+mod said_before;
 mod saving;
 mod settings;
 mod shelf;

@@ -146,6 +146,10 @@ pub struct Recorded {
     pub seq: Option<Seq>,
     /// How it will reach the summarizer.
     pub delivery: Delivery,
+    /// Whether the id is known to stand for these texts alone. If not, Redis has forgotten turns of the conversation or
+    /// was not asked: a turn of this id and with other texts may be in the document, and then this one comes too late
+    /// to be written under it.
+    pub certain: bool,
 }
 
 /// Why a turn was not recorded.
@@ -246,17 +250,22 @@ impl Recorder {
             Ok(outcome) => outcome,
             Err(redis) => return self.deliver_directly(&turn, redis).await,
         };
-        let (seq, text_asset_id) = match stored {
-            RecordOutcome::Recorded { seq, text_asset_id } => (seq, text_asset_id),
+        let (seq, text_asset_id, certain) = match stored {
+            RecordOutcome::Recorded {
+                seq,
+                text_asset_id,
+                surely_new,
+            } => (seq, text_asset_id, surely_new),
             RecordOutcome::Same {
                 seq,
                 state: TriggerState::Pending | TriggerState::Processing,
                 text_asset_id,
-            } => (seq, text_asset_id),
+            } => (seq, text_asset_id, false),
             RecordOutcome::Same { seq, .. } => {
                 return Ok(Recorded {
                     seq: Some(seq),
                     delivery: Delivery::Invoked,
+                    certain: false,
                 });
             }
             RecordOutcome::OtherText => {
@@ -268,12 +277,14 @@ impl Recorder {
                 return Ok(Recorded {
                     seq: None,
                     delivery: Delivery::Off,
+                    certain: true,
                 });
             }
             RecordOutcome::NoScribe => {
                 return Ok(Recorded {
                     seq: None,
                     delivery: Delivery::None,
+                    certain: true,
                 });
             }
         };
@@ -292,6 +303,7 @@ impl Recorder {
             (_, Ok(())) => Ok(Recorded {
                 seq: Some(seq),
                 delivery: Delivery::Invoked,
+                certain,
             }),
             (Ok(()), Err(lambda)) => {
                 tracing::warn!(
@@ -303,6 +315,7 @@ impl Recorder {
                 Ok(Recorded {
                     seq: Some(seq),
                     delivery: Delivery::Deferred,
+                    certain,
                 })
             }
             // Redis has the turn, but neither an event nor the sweeper's list points to it.
@@ -363,6 +376,7 @@ impl Recorder {
             Ok(()) => Ok(Recorded {
                 seq: Some(turn.seq),
                 delivery: Delivery::Direct,
+                certain: false,
             }),
             Err(lambda) => Err(RecordError::Unavailable {
                 message_id: turn.message_id.clone(),

@@ -4,13 +4,14 @@
 //! its answer ends would not get to it. An answer that broke off, or whose reader left, leaves its name and the reason,
 //! and no half turn.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use scribe_core::chat::{Asked, Finding, Incompletion, other_answer_id};
 use scribe_core::turn::TriggerState;
-use scribe_core::{ConversationKey, MessageId, ScribeTrigger};
+use scribe_core::{ConversationKey, MessageId, Seq};
 use scribe_engine::Conversations;
-use scribe_trigger::{RecordError, Recorder, TurnRequest};
+use scribe_trigger::{RecordError, Recorded, Recorder, TurnRequest};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -155,12 +156,18 @@ impl Turn {
         };
         self.ready().await;
         let mut recorded = self.record(self.message_id.clone(), None, &answer).await;
-        if let Err(RecordError::OtherText { .. }) = recorded {
+        let is_taken = match &recorded {
+            Err(RecordError::OtherText { .. }) => true,
+            // Redis was not asked, or has forgotten whom it would have to ask about.
+            Ok(recorded) if !recorded.certain => self.is_taken(&answer).await,
+            _ => false,
+        };
+        if is_taken {
             recorded = self.record_other(&answer).await;
         }
         let (id, key) = (&self.message_id, &self.key);
         match recorded {
-            Ok(()) | Err(RecordError::Texts(scribe_core::TurnError::Empty)) => {}
+            Ok(_) | Err(RecordError::Texts(scribe_core::TurnError::Empty)) => {}
             Err(RecordError::Texts(_) | RecordError::Encoded { .. }) => {
                 self.leave(TOO_LARGE.to_owned()).await;
             }
@@ -171,10 +178,28 @@ impl Turn {
         }
     }
 
+    /// Whether S3 knows another turn of this name. Where S3 can't tell, it is none.
+    async fn is_taken(&self, answer: &str) -> bool {
+        let (id, key) = (&self.message_id, &self.key);
+        let asked = &self.asked.user_message;
+        let taken = self
+            .conversations
+            .stood_for_other_texts(key, id, asked, answer)
+            .await;
+        taken.unwrap_or_else(|error| {
+            tracing::warn!(
+                turn.id = %id,
+                conversation.id = %key,
+                "whether {id} of {key} stood for another turn is not known: {error}"
+            );
+            false
+        })
+    }
+
     /// Records another answer to the same question, or an edited question under its old id. Where the client named the
     /// turn, the new one takes the place of the last one of that name; otherwise both are kept, because the same words
     /// may have been said twice.
-    async fn record_other(&self, answer: &str) -> Result<(), RecordError> {
+    async fn record_other(&self, answer: &str) -> Result<Recorded, RecordError> {
         let other = other_answer_id(&self.message_id, &self.asked.user_message, answer);
         let replaced = if self.is_named {
             Some(self.last_of_this_name(&other).await)
@@ -184,18 +209,26 @@ impl Turn {
         self.record(other, replaced, answer).await
     }
 
-    /// The last turn of this name, but the one itself; the first one where nobody can be asked.
+    /// The last turn of this name, but the one itself; the first one where nobody can be asked. The document knows
+    /// those that Redis has forgotten, and where each of them belongs.
     async fn last_of_this_name(&self, itself: &MessageId) -> MessageId {
-        let turns = self.conversations.turns(&self.key).await.unwrap_or_default();
+        let (known, written) = tokio::join!(
+            self.conversations.turns(&self.key),
+            self.conversations.turns_in_document(&self.key)
+        );
         let others = format!("{}-again-", self.message_id);
-        let is_of_this_name = |turn: &&ScribeTrigger| {
-            let id = turn.message_id.as_str();
-            turn.message_id != *itself
-                && turn.state != TriggerState::Incomplete
-                && (id == self.message_id.as_str() || id.starts_with(&others))
-        };
-        let last = turns.iter().filter(is_of_this_name).max_by_key(|turn| turn.seq);
-        last.map_or_else(|| self.message_id.clone(), |turn| turn.message_id.clone())
+        let is_of_this_name =
+            |id: &MessageId| id != itself && (*id == self.message_id || id.as_str().starts_with(&others));
+        let mut turns: BTreeMap<MessageId, Seq> = known
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|turn| turn.state != TriggerState::Incomplete)
+            .map(|turn| (turn.message_id, turn.seq))
+            .collect();
+        turns.extend(written.unwrap_or_default());
+        turns.retain(|id, _| is_of_this_name(id));
+        let last = turns.into_iter().max_by_key(|(_, seq)| *seq);
+        last.map_or_else(|| self.message_id.clone(), |(id, _)| id)
     }
 
     async fn record(
@@ -203,7 +236,7 @@ impl Turn {
         message_id: MessageId,
         replaced: Option<MessageId>,
         answer: &str,
-    ) -> Result<(), RecordError> {
+    ) -> Result<Recorded, RecordError> {
         let request = TurnRequest::new(
             self.key.tenant.clone(),
             self.key.conversation.clone(),
@@ -215,6 +248,6 @@ impl Turn {
             Some(replaced) => request.replacing(replaced),
             None => request,
         };
-        self.recorder.record(request).await.map(drop)
+        self.recorder.record(request).await
     }
 }

@@ -16,6 +16,8 @@ pub enum RecordOutcome {
         seq: Seq,
         /// The document, where Redis knows the session.
         text_asset_id: Option<AssetId>,
+        /// Whether Redis knows every turn of the conversation, so that the id never stood for another one.
+        surely_new: bool,
     },
     /// The same turn was recorded before.
     Same {

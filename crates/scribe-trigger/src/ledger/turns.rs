@@ -30,13 +30,14 @@ impl Ledger {
             .arg(encode(trigger)?)
             .arg(self.trigger_ttl.as_secs())
             .arg(self.session_ttl.as_secs());
-        let (outcome, seq, state, asset): (String, String, String, String) =
+        let (outcome, seq, state, asset, whole): (String, String, String, String, String) =
             call.invoke_async(&mut self.connection.clone()).await?;
         let text_asset_id = asset.parse().ok();
         match outcome.as_str() {
             "recorded" => Ok(RecordOutcome::Recorded {
                 seq: parse_seq(&seq, "record")?,
                 text_asset_id,
+                surely_new: !whole.is_empty(),
             }),
             "same" => Ok(RecordOutcome::Same {
                 seq: parse_seq(&seq, "record")?,

@@ -9,6 +9,8 @@
 
 local LAST_SEQ = ':last-seq'
 local LAST_CHANGE = ':last-change'
+-- There while Redis knows every turn that was ever said in the conversation.
+local WHOLE = ':whole'
 -- The stamp of the last change that took something away: what is gone can't be told by listing what is there.
 local FORGOTTEN = ':forgotten'
 
