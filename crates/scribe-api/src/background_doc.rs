@@ -176,7 +176,8 @@ pub(crate) async fn record_earlier(
     turns: Vec<TurnRequest>,
 ) -> Result<usize, StartError> {
     let key = started.session.key();
-    if turns.is_empty() {
+    // What was said while it was off was not for the document.
+    if turns.is_empty() || started.resumed {
         return Ok(0);
     }
     if !started.created {

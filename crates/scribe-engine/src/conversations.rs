@@ -82,6 +82,8 @@ pub struct Started {
     pub session: ActiveScribeSession,
     /// Whether the document was created now; if not, it was there before.
     pub created: bool,
+    /// Whether the scribe was there and off, so that this only switched it on.
+    pub resumed: bool,
 }
 
 /// A conversation as it stands.
@@ -156,11 +158,12 @@ impl Conversations {
             scribe_enabled: true,
             created_at: now,
         };
-        let (conversation, is_new) = match self.documents.create_conversation(&wanted).await? {
-            Written::Done { .. } => (wanted, true),
+        let (conversation, is_new, resumed) = match self.documents.create_conversation(&wanted).await? {
+            Written::Done { .. } => (wanted, true, false),
             Written::Conflict | Written::Gone => {
                 let found = self.switch_object(&start.key, true).await?;
-                (found.ok_or(ConversationError::Contended)?, false)
+                let (found, was_off) = found.ok_or(ConversationError::Contended)?;
+                (found, false, was_off)
             }
         };
         let new = MediaAsset::started(NewDocument {
@@ -195,7 +198,11 @@ impl Conversations {
             self.invoke_for(&session, self.oldest_waiting(&start.key).await?)
                 .await;
         }
-        Ok(Started { session, created })
+        Ok(Started {
+            session,
+            created,
+            resumed,
+        })
     }
 
     /// Switches the scribe on or off; none where the conversation has none. On invokes if turns wait.
@@ -207,7 +214,7 @@ impl Conversations {
         key: &ConversationKey,
         enabled: bool,
     ) -> Result<Option<ActiveScribeSession>, ConversationError> {
-        let Some(conversation) = self.switch_object(key, enabled).await? else {
+        let Some((conversation, _)) = self.switch_object(key, enabled).await? else {
             return Ok(None);
         };
         let switched = if enabled {
@@ -344,22 +351,22 @@ impl Conversations {
         }
     }
 
-    /// Switches the conversation's object in S3; none where there is none.
+    /// Switches the conversation's object in S3; none where there is none. Answers too whether it had to be switched.
     async fn switch_object(
         &self,
         key: &ConversationKey,
         enabled: bool,
-    ) -> Result<Option<Conversation>, ConversationError> {
+    ) -> Result<Option<(Conversation, bool)>, ConversationError> {
         for _ in 0..CHANGE_TRIES {
             let Some((mut conversation, etag)) = self.documents.conversation(key).await? else {
                 return Ok(None);
             };
             if conversation.scribe_enabled == enabled {
-                return Ok(Some(conversation));
+                return Ok(Some((conversation, false)));
             }
             conversation.scribe_enabled = enabled;
             match self.documents.replace_conversation(&conversation, &etag).await? {
-                Written::Done { .. } => return Ok(Some(conversation)),
+                Written::Done { .. } => return Ok(Some((conversation, true))),
                 Written::Gone => return Ok(None),
                 Written::Conflict => {}
             }

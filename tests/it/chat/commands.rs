@@ -71,6 +71,29 @@ async fn a_scribe_is_started_with_what_was_said_before_and_stopped_again() {
 }
 
 #[tokio::test]
+async fn what_was_said_while_it_was_off_stays_outside() {
+    let bench = Bench::new().await;
+    let mut said = Vec::new();
+    // It is stopped before it has written anything, so no turn tells that it had begun.
+    for (wish, answer) in [
+        ("Stop the scribe.", "It is off."),
+        ("Who keeps the lamp?", "Milestone-0001: Maren keeps the lamp."),
+        ("Start the scribe.", "It is on."),
+    ] {
+        said.push(("user", wish));
+        bench.chat.script(answers(answer));
+        bench
+            .ask(LORE, &conversation("c1", &said), &[])
+            .await
+            .text()
+            .await;
+        said.push(("assistant", answer));
+    }
+    assert_eq!(view(&bench.world, "c1").await["session"]["scribeEnabled"], true);
+    assert_eq!(bench.turns().await, []);
+}
+
+#[tokio::test]
 async fn a_start_needs_neither_a_title_nor_a_conversation() {
     let bench = Bench::new().await;
     bench.chat.script(answers("The scribe is on."));

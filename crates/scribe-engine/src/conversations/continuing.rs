@@ -85,7 +85,8 @@ impl Conversations {
             Written::Done { .. } => (wanted, true),
             Written::Conflict | Written::Gone => {
                 let found = self.switch_object(key, true).await?;
-                (found.ok_or(ConversationError::Contended)?, false)
+                let (found, _) = found.ok_or(ConversationError::Contended)?;
+                (found, false)
             }
         };
         if conversation.text_asset_id != *id {
