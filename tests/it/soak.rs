@@ -5,6 +5,8 @@
 //! failure again. Without a seed each run draws its own: so all runs together see ever more, and the one that fails
 //! has printed what it takes to see it again.
 
+mod api;
+mod chatter;
 mod draw;
 mod http_tap;
 mod machine;
@@ -17,17 +19,25 @@ mod run;
 mod stage;
 mod tally;
 mod taps;
+mod upstream;
 mod verdict;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinSet;
+
+use machine::Book;
 use plan::Schedule;
 use stage::{Settings, Stage};
 use tally::Tally;
 
 /// How long the bounded share of `make test` takes.
-const MINUTES: f64 = 5.0;
+const MINUTES: f64 = 4.0;
+
+/// How many schedules go on at once.
+const LANES: usize = 3;
 
 fn setting<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> Option<T> {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
@@ -38,49 +48,105 @@ fn setting<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> Option<T> 
     )
 }
 
+/// What all lanes share.
+struct Run {
+    seed: u64,
+    only: Option<u64>,
+    began: Instant,
+    limit: Duration,
+    next: AtomicU64,
+    /// The others stop when one has failed.
+    failed: AtomicBool,
+}
+
+impl Run {
+    /// The next schedule's number; none where the time is over.
+    fn next(&self) -> Option<u64> {
+        let number = self.next.fetch_add(1, Ordering::SeqCst);
+        if let Some(only) = self.only {
+            return (number == 0).then_some(only);
+        }
+        let goes_on = self.began.elapsed() < self.limit && !self.failed.load(Ordering::SeqCst);
+        goes_on.then_some(number)
+    }
+
+    /// One schedule after the other, on a stage of its own: most of each is waiting, so several go on at once.
+    async fn lane(&self) -> Tally {
+        let apis = Settings {
+            apis: 2,
+            ..Settings::default()
+        };
+        let stage = Arc::new(Stage::new(apis).await);
+        let mut tally = Tally::default();
+        while let Some(number) = self.next() {
+            let schedule = Schedule::draw(self.seed, number);
+            let outcome = run::run(&stage, &schedule).await;
+            let book = stage.machine.book();
+            match outcome {
+                Ok(held) => {
+                    println!("soak: schedule {number}: {held:?}, {} faults", book.struck.len());
+                    tally.add(&held, &book);
+                }
+                Err(broken) => {
+                    self.failed.store(true, Ordering::SeqCst);
+                    tally.add_broken(&broken, &book);
+                    println!("{tally}");
+                    self.show(&stage, &schedule, &book);
+                    let seed = self.seed;
+                    panic!("  {broken}\nsee it again with SOAK_SEED={seed} SOAK_SCHEDULE={number}");
+                }
+            }
+        }
+        Arc::into_inner(stage)
+            .expect("somebody still holds the stage")
+            .stop()
+            .await;
+        tally
+    }
+
+    /// What led to a failure.
+    fn show(&self, stage: &Stage, schedule: &Schedule, book: &Book) {
+        println!("{schedule}  struck:");
+        for (when, fault) in &book.struck {
+            println!("    {:.3} s {fault}", (*when - self.began).as_secs_f64());
+        }
+        if self.only.is_none() {
+            return;
+        }
+        for (when, line) in &book.journal {
+            println!("{:.3} s {line}", (*when - self.began).as_secs_f64());
+        }
+        for function in ["summarizer", "sweeper"] {
+            println!("{function} printed:\n{}", stage.log(function, 2000));
+        }
+        println!("the API printed:\n{}", stage.api.log());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_schedule_of_faults_loses_or_doubles_a_turn() {
-    let seed = setting("SOAK_SEED").unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32);
-    let only = setting::<u64>("SOAK_SCHEDULE");
-    let limit = Duration::from_secs_f64(setting("SOAK_MINUTES").unwrap_or(MINUTES) * 60.0);
-    println!("soak: SOAK_SEED={seed}, {} minutes", limit.as_secs_f64() / 60.0);
-    let stage = Arc::new(Stage::new(Settings::default()).await);
-    let (began, mut tally) = (Instant::now(), Tally::default());
-    let numbers = only.map_or(0..=u64::MAX, |number| number..=number);
-    for number in numbers {
-        if tally.schedules() > 0 && began.elapsed() >= limit {
-            break;
-        }
-        let schedule = Schedule::draw(seed, number);
-        let outcome = run::run(&stage, &schedule).await;
-        let book = stage.machine.book();
-        match outcome {
-            Ok(held) => {
-                println!("soak: schedule {number}: {held:?}, {} faults", book.struck.len());
-                tally.add(&held, &book);
-            }
-            Err(broken) => {
-                tally.add_broken(&broken, &book);
-                println!("{tally}");
-                println!("{schedule}  struck:");
-                for (when, fault) in &book.struck {
-                    println!("    {:.3} s {fault}", (*when - began).as_secs_f64());
-                }
-                if only.is_some() {
-                    for (when, line) in &book.journal {
-                        println!("{:.3} s {line}", (*when - began).as_secs_f64());
-                    }
-                    for function in ["summarizer", "sweeper"] {
-                        println!("{function} printed:\n{}", stage.log(function, 2000));
-                    }
-                }
-                panic!("  {broken}\nsee it again with SOAK_SEED={seed} SOAK_SCHEDULE={number}");
-            }
-        }
+    let run = Arc::new(Run {
+        seed: setting("SOAK_SEED").unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32),
+        only: setting("SOAK_SCHEDULE"),
+        began: Instant::now(),
+        limit: Duration::from_secs_f64(setting("SOAK_MINUTES").unwrap_or(MINUTES) * 60.0),
+        next: AtomicU64::new(0),
+        failed: AtomicBool::new(false),
+    });
+    println!(
+        "soak: SOAK_SEED={}, {} minutes",
+        run.seed,
+        run.limit.as_secs_f64() / 60.0
+    );
+    let lanes = if run.only.is_some() { 1 } else { LANES };
+    let mut running = JoinSet::new();
+    for _ in 0..lanes {
+        let run = Arc::clone(&run);
+        running.spawn(async move { run.lane().await });
+    }
+    let mut tally = Tally::default();
+    for lane in running.join_all().await {
+        tally.merge(lane);
     }
     println!("{tally}");
-    Arc::into_inner(stage)
-        .expect("somebody still holds the stage")
-        .stop()
-        .await;
 }

@@ -7,7 +7,8 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::plan::{Act, Deed, Fault, Nonsense, Point, Schedule, Talk, Who};
+use super::plan::{Act, Again, Asking, Deed, Fault, Named, Nonsense, Point, Route, Schedule, Talk, Who};
+use super::upstream::{End, Form};
 use crate::world::{Moment, Wire};
 
 impl Schedule {
@@ -31,11 +32,21 @@ impl Schedule {
     }
 }
 
+/// Out of ten turns, how many are a chat's, and how many take the place of an earlier one.
+const MIXTURES: [(u32, u32); 5] = [(0, 0), (0, 3), (10, 0), (8, 1), (5, 2)];
+
 fn talk(rng: &mut ChaCha8Rng) -> Talk {
     let turns: usize = rng.random_range(3..=15);
     // Some people type ahead, some take their time.
     let longest_pause = *[0, 20, 200].choose(rng).unwrap();
-    let mut acts: Vec<_> = (0..turns).map(|_| Act::Say).collect();
+    let (chats, instead) = *MIXTURES.choose(rng).unwrap();
+    let mut acts: Vec<_> = (0..turns)
+        .map(|_| match rng.random_range(0..10) {
+            at if at < chats => Act::Chat(draw_asking(rng)),
+            at if at < chats + instead => Act::SayInstead(rng.random()),
+            _ => Act::Say,
+        })
+        .collect();
     for _ in 0..*[0, 0, 1, 3].choose(rng).unwrap() {
         let act = match rng.random_range(0..3) {
             0 => Act::TypeInto(rng.random()),
@@ -44,9 +55,15 @@ fn talk(rng: &mut ChaCha8Rng) -> Talk {
         acts.insert(rng.random_range(0..=acts.len()), act);
     }
     if rng.random_ratio(1, 5) {
+        let wished = chats > 0 && rng.random();
+        let switched = |on: bool| match (wished, on) {
+            (true, _) => Act::Wish(on),
+            (false, true) => Act::On,
+            (false, false) => Act::Off,
+        };
         let off = rng.random_range(0..acts.len());
-        acts.insert(off, Act::Off);
-        acts.insert(rng.random_range(off + 1..=acts.len()), Act::On);
+        acts.insert(off, switched(false));
+        acts.insert(rng.random_range(off + 1..=acts.len()), switched(true));
     }
     let poisoned = if rng.random_ratio(1, 12) {
         vec![rng.random_range(0..turns)]
@@ -61,6 +78,43 @@ fn talk(rng: &mut ChaCha8Rng) -> Talk {
         acts,
         repeats: rng.random_ratio(3, 4),
         poisoned,
+    }
+}
+
+fn draw_asking(rng: &mut ChaCha8Rng) -> Asking {
+    let form = *[Form::Events, Form::Events, Form::UiStream, Form::Json, Form::Text]
+        .choose(rng)
+        .unwrap();
+    let hitches: Vec<End> = (0..*[0, 0, 0, 1, 1, 2].choose(rng).unwrap())
+        .map(|_| {
+            let after = rng.random_range(0..=3);
+            *[
+                End::Cut(after),
+                End::Silence(after),
+                End::Silence(after),
+                End::Error(after),
+                End::NoEnd(after),
+                End::Refused(503),
+            ]
+            .choose(rng)
+            .unwrap()
+        })
+        .collect();
+    let gives_up = !hitches.is_empty() && rng.random_ratio(1, 3);
+    let again = (0..*[0, 0, 0, 1, 1, 2].choose(rng).unwrap())
+        .map(|_| {
+            *[Again::Same, Again::Otherwise, Again::Edited]
+                .choose(rng)
+                .unwrap()
+        })
+        .collect();
+    Asking {
+        route: *[Route::Lore, Route::Completions].choose(rng).unwrap(),
+        form,
+        named: *[Named::Header, Named::Client, Named::Not].choose(rng).unwrap(),
+        hitches,
+        gives_up,
+        again,
     }
 }
 
@@ -109,6 +163,17 @@ const SWEEPERS: [(Wire, &str); 13] = [
     (Wire::Lambda, "invoke"),
 ];
 
+/// What the API's processes do.
+const APIS: [(Wire, &str); 7] = [
+    (Wire::Redis, "record"),
+    (Wire::Redis, "record"),
+    (Wire::Lambda, "invoke"),
+    (Wire::Redis, "note_incomplete"),
+    (Wire::Redis, "toggle"),
+    (Wire::S3, "GET conversations"),
+    (Wire::S3, "PUT conversations"),
+];
+
 fn moment(rng: &mut ChaCha8Rng) -> Moment {
     if rng.random() {
         Moment::Before
@@ -117,11 +182,12 @@ fn moment(rng: &mut ChaCha8Rng) -> Moment {
     }
 }
 
-/// Some step of a function.
+/// Some step of a function or of the API.
 fn step(rng: &mut ChaCha8Rng, turns: u32) -> Point {
-    let (who, (wire, name), most) = match rng.random_range(0..10) {
+    let (who, (wire, name), most) = match rng.random_range(0..12) {
         0..6 => (Who::Summarizer, *COMMON.choose(rng).unwrap(), turns),
         6..8 => (Who::Summarizer, *RARE.choose(rng).unwrap(), 4),
+        8..10 => (Who::Recorder, *APIS.choose(rng).unwrap(), turns.div_ceil(4)),
         _ => (Who::Sweeper, *SWEEPERS.choose(rng).unwrap(), 6),
     };
     Point {

@@ -36,6 +36,7 @@ where
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, client)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
             let handle = handle.clone();
             let service = service_fn(move |request: Request<Incoming>| {
                 let handle = handle.clone();

@@ -57,6 +57,20 @@ pub(super) struct Book {
     pub(super) journal: Vec<(Instant, String)>,
 }
 
+impl Book {
+    /// Whether Redis has forgotten something since then.
+    pub(super) fn forgot_since(&self, then: Instant) -> bool {
+        self.losses.iter().any(|(_, ended)| *ended >= then)
+    }
+
+    /// Whether something befell the API's side since then.
+    pub(super) fn struck_api_since(&self, then: Instant) -> bool {
+        self.struck
+            .iter()
+            .any(|(when, fault)| *when >= then && fault.at.who == Who::Recorder)
+    }
+}
+
 #[derive(Default)]
 struct State {
     armed: Vec<Armed>,

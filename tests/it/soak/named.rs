@@ -41,6 +41,7 @@ async fn begin(stage: &Stage, name: &str, conversations: usize) -> Vec<Told> {
             session,
             said: Vec::new(),
             typed: Vec::new(),
+            changed: Vec::new(),
         });
     }
     told
@@ -56,7 +57,7 @@ async fn post(stage: &Stage, told: &mut [Told], turns: usize, at_once: bool) {
             // They are numbered as they were recorded.
             talk.said.sort_by_key(|said| match said.fate {
                 Fate::Acknowledged(recorded) => recorded.seq,
-                Fate::Off | Fate::Dropped => None,
+                _ => None,
             });
         } else {
             for number in numbers {

@@ -6,12 +6,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::world::{Moment, Wire};
+use super::upstream::{End, Form, Script};
+use crate::world::{Moment, Wire, said};
 
 /// Who is on the other side of a wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Who {
-    /// The API side, which records turns.
+    /// The API side, which records turns: a thin one in the test, and the API's processes.
     Recorder,
     Summarizer,
     Sweeper,
@@ -133,17 +134,93 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What the people of a conversation do between turns.
+/// Through which route somebody chats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    Lore,
+    Completions,
+}
+
+/// How a turn of a chat is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    /// By a header.
+    Header,
+    /// As the client names the message.
+    Client,
+    /// Not at all, so by what it says.
+    Not,
+}
+
+/// What a client asks once more, although it was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// The same, and it is answered the same.
+    Same,
+    /// The same, and it is answered otherwise.
+    Otherwise,
+    /// Something else in its place.
+    Edited,
+}
+
+/// A turn of a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asking {
+    pub(super) route: Route,
+    pub(super) form: Form,
+    pub(super) named: Named,
+    /// How the first tries end. None of them becomes whole.
+    pub(super) hitches: Vec<End>,
+    /// Whether it is not tried again after them.
+    pub(super) gives_up: bool,
+    pub(super) again: Vec<Again>,
+}
+
+impl Asking {
+    /// Asked and answered.
+    pub(super) fn plain() -> Self {
+        Self {
+            route: Route::Lore,
+            form: Form::Events,
+            named: Named::Not,
+            hitches: Vec::new(),
+            gives_up: false,
+            again: Vec::new(),
+        }
+    }
+
+    /// How many turns it may become.
+    fn turns(&self) -> usize {
+        1 + self.again.iter().filter(|again| **again != Again::Same).count()
+    }
+
+    /// The chat's answer to a try of the turn of this number.
+    pub(super) fn script(&self, turn: usize, end: End) -> Script {
+        Script {
+            form: self.form,
+            text: said(turn),
+            end,
+        }
+    }
+}
+
+/// What the people of a conversation do between turns.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Act {
     /// The next turn is said.
     Say,
+    /// The next turn is said instead of an earlier one; the number chooses which.
+    SayInstead(u32),
+    /// The next turn is a chat's.
+    Chat(Asking),
     /// A person types a paragraph of their own; the number chooses the place.
     TypeParagraph(u32),
     /// A person adds words to a paragraph that is there; the number chooses which.
     TypeInto(u32),
     Off,
     On,
+    /// The scribe is told to stop or to start, in the chat.
+    Wish(bool),
 }
 
 /// One conversation: acts, each after a pause.
@@ -158,7 +235,12 @@ pub(super) struct Talk {
 
 impl Talk {
     pub(super) fn turns(&self) -> usize {
-        self.acts.iter().filter(|(_, act)| *act == Act::Say).count()
+        let turns = self.acts.iter().map(|(_, act)| match act {
+            Act::Say | Act::SayInstead(_) => 1,
+            Act::Chat(asking) => asking.turns(),
+            Act::TypeParagraph(_) | Act::TypeInto(_) | Act::Off | Act::On | Act::Wish(_) => 0,
+        });
+        turns.sum()
     }
 }
 

@@ -1,17 +1,21 @@
 //! One schedule, from its first turn to the verdict.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use scribe_core::{ActiveScribeSession, ConversationKey};
+use scribe_core::turn::TriggerState;
+use scribe_core::{ActiveScribeSession, ConversationKey, MessageId};
 use scribe_engine::conversations::Save;
 use scribe_engine::documents::{WaitingState, WaitingTurn};
 use scribe_trigger::{Delivery, Recorded};
 
+use super::api::Report;
+use super::chatter::Chatter;
 use super::plan::{Act, Schedule, Talk};
 use super::stage::Stage;
 use super::verdict::{self, Broken};
-use crate::world::{id, key, turn};
+use crate::world::{id, key, said, turn};
 
 /// How long everything may take once nothing goes wrong any more. It is for machines that do other things as well:
 /// what is stuck is stuck for ever.
@@ -19,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the machine waits for its last points to be reached, when all has been said.
 const LULL: Duration = Duration::from_secs(4);
 /// How often a refused turn is sent again.
-const REPEATS: usize = 40;
+pub(super) const REPEATS: usize = 40;
 
 /// What became of a turn at the recorder's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,14 +33,78 @@ pub(super) enum Fate {
     Off,
     /// Nobody took it in time, and it was not sent again.
     Dropped,
+    /// A chat's answer came to its end, so it was recorded, or the API has told why not.
+    Heard,
+    /// No answer of a chat came to its end, though the chat sent it whole: the turn may be there or not.
+    Unsure,
+    /// No answer of a chat was ever whole.
+    Half,
+}
+
+impl Fate {
+    pub(super) fn chatted(heard: bool) -> Self {
+        if heard { Self::Heard } else { Self::Unsure }
+    }
 }
 
 /// A turn that was said.
 #[derive(Debug, Clone)]
 pub(super) struct Said {
     pub(super) number: usize,
+    pub(super) id: MessageId,
     pub(super) began: Instant,
     pub(super) fate: Fate,
+    /// The turn that it was said instead of.
+    pub(super) replaces: Option<usize>,
+    /// Another id that it may have: that of the turn before, if nobody took that one.
+    stead: Option<MessageId>,
+    /// The name that it shares with other answers to the same question.
+    pub(super) name: Option<MessageId>,
+    /// Whether it was sent while Redis could not be asked.
+    pub(super) direct: bool,
+    /// Whether the scribe was on.
+    on: bool,
+    /// Whether it had been off before.
+    pub(super) was_off: bool,
+}
+
+impl Said {
+    fn recorded(number: usize, began: Instant, fate: Fate, replaces: Option<usize>) -> Self {
+        Self {
+            number,
+            id: message(number),
+            began,
+            fate,
+            replaces,
+            stead: None,
+            name: None,
+            direct: false,
+            was_off: false,
+            on: true,
+        }
+    }
+
+    pub(super) fn chatted(number: usize, id: MessageId, began: Instant, fate: Fate, on: bool) -> Self {
+        Self {
+            number,
+            id,
+            began,
+            fate,
+            replaces: None,
+            stead: None,
+            name: None,
+            direct: false,
+            was_off: false,
+            on,
+        }
+    }
+
+    /// It stands beside another turn under this id, or has that one's id where nobody took that one.
+    pub(super) fn beside(&mut self, id: MessageId, stead: MessageId) {
+        self.id = id;
+        self.name = Some(stead.clone());
+        self.stead = Some(stead);
+    }
 }
 
 /// A conversation after all was said in it.
@@ -46,6 +114,8 @@ pub(super) struct Told {
     pub(super) said: Vec<Said>,
     /// Words that people typed, and how often somebody saved.
     pub(super) typed: Vec<String>,
+    /// Bytes of the chat that were changed on their way.
+    pub(super) changed: Vec<String>,
 }
 
 /// What a schedule that held shows.
@@ -58,6 +128,12 @@ pub(super) struct Held {
     /// Turns that were lost because Redis lost them while nobody else had them yet.
     pub(super) excused: usize,
     pub(super) saves: usize,
+    /// Turns of chats that never became whole.
+    pub(super) halves: usize,
+    /// Answers of one name that nobody could tell apart, because Redis was away between them.
+    pub(super) muddled: usize,
+    /// Turns in whose place others stand.
+    pub(super) replaced: usize,
     pub(super) paid: usize,
     /// From the end of the faults until nothing was owed.
     pub(super) drained: Duration,
@@ -97,6 +173,10 @@ pub(super) async fn run(stage: &Arc<Stage>, schedule: &Schedule) -> Result<Held,
         until_done(|| stage.conversations.toggle(&talk.key, true)).await;
     }
     drain(stage, &told, mended).await?;
+    for talk in &mut told {
+        resolve(stage, talk).await;
+    }
+    listed(stage, &told).await?;
     let drained = mended.elapsed();
     let held = verdict::judge(stage, &told, &poisoned, &[]).await?;
     if held.parked > 0 {
@@ -157,16 +237,35 @@ async fn tell(
         session,
         said: Vec::new(),
         typed: Vec::new(),
+        changed: Vec::new(),
     };
     let mut editor: Option<Editor> = None;
-    for &(pause, act) in &talk.acts {
-        tokio::time::sleep(pause).await;
+    let mut chatter = Chatter::new(told.key.clone());
+    let (mut on, mut was_off) = (true, false);
+    for (pause, act) in &talk.acts {
+        tokio::time::sleep(*pause).await;
+        let nth = told.said.len();
+        was_off |= !on;
         match act {
             Act::Say => {
-                let number = number(at, told.said.len());
-                told.said.push(say(stage, &told.key, number, talk.repeats).await);
+                let said = say(stage, &told.key, number(at, nth), talk.repeats).await;
+                told.said.push(said);
             }
-            Act::TypeParagraph(place) | Act::TypeInto(place) => {
+            Act::SayInstead(which) => {
+                let replaced = told.stands(*which).cloned();
+                let said = say_instead(stage, &told.key, number(at, nth), replaced, talk.repeats).await;
+                told.said.push(said);
+            }
+            Act::Chat(asking) => {
+                let turns = chatter.chat(stage, at, nth, asking, on).await;
+                told.said
+                    .extend(turns.into_iter().map(|turn| Said { was_off, ..turn }));
+            }
+            Act::Wish(wished) => {
+                chatter.wish(stage, *wished).await;
+                on = *wished;
+            }
+            &(Act::TypeParagraph(place) | Act::TypeInto(place)) => {
                 let word = format!("typed-{}-{at}-{}", told.key.conversation, told.typed.len());
                 let into = matches!(act, Act::TypeInto(_));
                 // Two of three are typed into what the editor has held since the last save.
@@ -184,18 +283,50 @@ async fn tell(
                 told.typed.push(word);
             }
             Act::Off | Act::On => {
-                until_done(|| stage.conversations.toggle(&told.key, act == Act::On)).await;
+                on = *act == Act::On;
+                until_done(|| stage.conversations.toggle(&told.key, on)).await;
             }
         }
     }
+    told.changed = chatter.changed;
     told
 }
 
+impl Told {
+    /// A turn to be said anew: mostly one that stands there now.
+    fn stands(&self, which: u32) -> Option<&Said> {
+        let replaced: BTreeSet<usize> = self.said.iter().filter_map(|said| said.replaces).collect();
+        let all = self.said.iter();
+        let standing: Vec<&Said> = if which.is_multiple_of(4) {
+            all.collect()
+        } else {
+            all.filter(|said| !replaced.contains(&said.number)).collect()
+        };
+        let at = usize::try_from(which / 4).unwrap().checked_rem(standing.len())?;
+        Some(standing[at])
+    }
+}
+
 pub(super) async fn say(stage: &Stage, key: &ConversationKey, number: usize, repeats: bool) -> Said {
+    say_instead(stage, key, number, None, repeats).await
+}
+
+async fn say_instead(
+    stage: &Stage,
+    key: &ConversationKey,
+    number: usize,
+    replaced: Option<Said>,
+    repeats: bool,
+) -> Said {
     let began = Instant::now();
     let mut fate = Fate::Dropped;
+    let replaces = replaced.as_ref().map(|said| said.number);
+    let turn = match replaced {
+        Some(replaced) => turn(key, number).replacing(replaced.id),
+        None => turn(key, number),
+    };
     for _ in 0..if repeats { REPEATS } else { 1 } {
-        if let Ok(recorded) = stage.recorder.record(turn(key, number)).await {
+        if let Ok(recorded) = stage.recorder.record(turn.clone()).await {
             fate = match recorded.delivery {
                 Delivery::Off => Fate::Off,
                 _ => Fate::Acknowledged(recorded),
@@ -204,7 +335,119 @@ pub(super) async fn say(stage: &Stage, key: &ConversationKey, number: usize, rep
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Said { number, began, fate }
+    Said::recorded(number, began, fate, replaces)
+}
+
+/// Finds out what became of the turns of chats, whose clients are told nothing: by what the API has told, and under
+/// which of its possible ids a turn is known.
+async fn resolve(stage: &Stage, talk: &mut Told) {
+    for at in 0..talk.said.len() {
+        let Some(stead) = talk.said[at].stead.take() else {
+            continue;
+        };
+        let turn = &talk.said[at];
+        let document = stage.document(&talk.session).await;
+        let record = document.asset.scribe.unwrap_or_default().record;
+        if record.has(&talk.key.conversation, &turn.id)
+            || is_known(stage, &talk.key, &turn.id, None).await
+            || !is_known(stage, &talk.key, &stead, Some(turn.number)).await
+        {
+            continue;
+        }
+        // Nobody took the turn before, so this one has its name.
+        talk.said[at].id = stead.clone();
+        talk.said[at].replaces = None;
+        for other in talk.said[..at].iter_mut().filter(|other| other.id == stead) {
+            other.id = message(other.number + UNKNOWN);
+            other.fate = Fate::Unsure;
+        }
+    }
+    for turn in &mut talk.said {
+        let mut names = turn.name.iter().chain([&turn.id]);
+        turn.direct = names.any(|name| stage.api.reports(&talk.key, name).contains(&Report::Direct));
+        if turn.fate != Fate::Heard {
+            continue;
+        }
+        let reports = stage.api.reports(&talk.key, &turn.id);
+        let delivery = match reports.last() {
+            Some(Report::Deferred) => Delivery::Deferred,
+            Some(Report::Direct) => Delivery::Direct,
+            Some(Report::NotRecorded) => {
+                turn.fate = Fate::Dropped;
+                continue;
+            }
+            Some(Report::NotListed) | None => Delivery::Invoked,
+        };
+        turn.fate = if turn.on {
+            Fate::Acknowledged(Recorded {
+                seq: None,
+                delivery,
+                certain: true,
+            })
+        } else {
+            Fate::Off
+        };
+    }
+}
+
+/// Added to the number of a turn that has no id.
+const UNKNOWN: usize = 100_000;
+
+/// Whether anybody knows of a turn of this id, with this turn's text where one is given.
+async fn is_known(stage: &Stage, key: &ConversationKey, id: &MessageId, number: Option<usize>) -> bool {
+    let triggers = until_done(|| stage.ledger.triggers(key)).await;
+    let is_it = |text: &str| number.is_none_or(|number| text == said(number));
+    let in_redis = triggers
+        .iter()
+        .any(|turn| turn.message_id == *id && is_it(&turn.assistant_response));
+    let in_s3 = waiting(stage, key)
+        .await
+        .iter()
+        .any(|turn| turn.event.message_id == *id && is_it(&turn.event.assistant_response));
+    let by_event = number.is_none()
+        && stage
+            .machine
+            .book()
+            .accepted
+            .iter()
+            .any(|event| event.conversation == key.conversation.as_str() && event.message == id.as_str());
+    in_redis || in_s3 || by_event
+}
+
+/// Waits until each turn that never became whole is in the list of turns. It may be missing where Redis was not there
+/// or has forgotten, or where the process was killed that wanted to tell it.
+async fn listed(stage: &Stage, told: &[Told]) -> Result<(), String> {
+    let since = Instant::now();
+    for talk in told {
+        for turn in talk.said.iter().filter(|turn| turn.fate == Fate::Half && turn.on) {
+            loop {
+                let book = stage.machine.book();
+                let excused = book.forgot_since(turn.began)
+                    || book.struck_api_since(turn.began)
+                    || stage
+                        .api
+                        .reports(&talk.key, &turn.id)
+                        .contains(&Report::NotListed);
+                let trigger = until_done(|| stage.ledger.trigger(&talk.key, &turn.id)).await;
+                let is_listed = trigger.is_some_and(|trigger| {
+                    trigger.state == TriggerState::Incomplete && trigger.assistant_response.is_empty()
+                });
+                if excused || is_listed || is_replaced(talk, turn) {
+                    break;
+                }
+                if since.elapsed() > PATIENCE {
+                    return Err(format!("{}: half turn {} is not listed", talk.key, turn.id));
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether another turn was said instead of it.
+fn is_replaced(talk: &Told, turn: &Said) -> bool {
+    talk.said.iter().any(|other| other.replaces == Some(turn.number))
 }
 
 /// What a person's editor holds.
@@ -296,18 +539,29 @@ async fn owed(stage: &Stage, told: &[Told]) -> Vec<String> {
             Err(error) => owed.push(format!("{}: {error}", talk.key)),
         }
         let waiting = waiting(stage, &talk.key).await;
-        let waits = waiting
+        let (waits, parked): (Vec<_>, Vec<_>) = waiting
             .iter()
-            .filter(|turn| turn.state == WaitingState::Waiting)
-            .count();
-        if waits > 0 {
-            owed.push(format!("{}: {waits} turns wait in s3", talk.key));
+            .partition(|turn| turn.state == WaitingState::Waiting);
+        if !waits.is_empty() {
+            owed.push(format!("{}: {} turns wait in s3", talk.key, waits.len()));
+        }
+        // One that was replaced while it was parked is removed by whoever writes the other one, or by the sweeper.
+        if !parked.is_empty() {
+            let document = stage.document(&talk.session).await;
+            let record = document.asset.scribe.unwrap_or_default().record;
+            let has = |turn: &&&WaitingTurn| record.has(&talk.key.conversation, &turn.event.message_id);
+            for turn in parked.iter().filter(has) {
+                owed.push(format!(
+                    "{}: parked {} is in the record",
+                    talk.key, turn.event.message_id
+                ));
+            }
         }
     }
     owed
 }
 
 /// The message id of a turn.
-pub(super) fn message(number: usize) -> scribe_core::MessageId {
+pub(super) fn message(number: usize) -> MessageId {
     id(&format!("m{number}"))
 }

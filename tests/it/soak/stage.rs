@@ -15,11 +15,13 @@ use scribe_local::lambda::{FunctionConfig, LambdaService, RecursiveLoop};
 use scribe_local::s3::{Credentials, EmbeddedS3};
 use scribe_trigger::{Dispatcher, Ledger, Recorder, TriggerConfig};
 
+use super::api::Api;
 use super::machine::{Machine, RedisWatch};
 use super::model;
 use super::plan::Who;
 use super::redis_hands::RedisHands;
 use super::taps::{InvokeTap, s3};
+use super::upstream::{self, Scripts};
 use crate::world::{
     ACCESS_KEY, BUCKET, RedisServer, RedisTap, SECRET_KEY, id, lambda_client, listener, s3_client,
 };
@@ -34,6 +36,8 @@ const SOON: Duration = Duration::from_millis(300);
 pub(super) struct Settings {
     /// How many processes of the function run at once.
     pub(super) functions: usize,
+    /// How many of the API.
+    pub(super) apis: usize,
     /// How long the model thinks.
     pub(super) thinking: Duration,
     /// Every event is delivered twice at the same moment.
@@ -50,6 +54,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             functions: 8,
+            apis: 0,
             thinking: Duration::from_millis(20),
             duplicates: false,
             retry_waits: vec![Duration::from_millis(150), Duration::from_millis(300)],
@@ -77,6 +82,13 @@ const SCALED: [(&str, &str); 14] = [
     ("NO_COLOR", "1"),
 ];
 
+/// The API's, beside those. Its answers end when their turns are recorded, or it has been told why not.
+const CHATTING: [(&str, &str); 3] = [
+    ("CHAT_RECORD_WAIT_MS", "10000"),
+    ("SCRIBE_RATE_PER_S", "100000"),
+    ("SCRIBE_RATE_BURST", "100000"),
+];
+
 /// See above.
 pub(super) struct Stage {
     pub(super) machine: Arc<Machine>,
@@ -87,6 +99,8 @@ pub(super) struct Stage {
     pub(super) ledger: Ledger,
     pub(super) conversations: Conversations,
     pub(super) recorder: Recorder,
+    pub(super) api: Api,
+    pub(super) scripts: Arc<Scripts>,
     folder: tempfile::TempDir,
     _embedded: EmbeddedS3,
 }
@@ -132,20 +146,11 @@ impl Stage {
         };
         let model = model::start(Arc::clone(&machine), settings.thinking).await;
 
-        let mut functions = Vec::new();
-        for (who, name, processes) in [
-            (Who::Summarizer, SUMMARIZER, settings.functions),
-            (Who::Sweeper, SWEEPER, 2),
-        ] {
-            let endpoints = [
-                ("REDIS_URL", redis_of(who).await),
-                (
-                    "AWS_ENDPOINT_URL_S3",
-                    format!(
-                        "http://{}",
-                        s3(Arc::clone(&machine), who, embedded.address()).await
-                    ),
-                ),
+        let endpoints = async |who, redis_url: String| {
+            let s3 = s3(Arc::clone(&machine), who, embedded.address()).await;
+            vec![
+                ("REDIS_URL", redis_url),
+                ("AWS_ENDPOINT_URL_S3", format!("http://{s3}")),
                 (
                     "AWS_ENDPOINT_URL_LAMBDA",
                     format!("http://{}", invokes.open(who).await),
@@ -156,20 +161,15 @@ impl Stage {
                 ("SCRIBE_FUNCTION", SUMMARIZER.into()),
                 ("AWS_ACCESS_KEY_ID", ACCESS_KEY.into()),
                 ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.into()),
-            ];
-            let scaled = SCALED.map(|(name, value)| (name, value.to_owned()));
-            let mut environment: Vec<(String, String)> = Vec::new();
-            for (name, value) in settings
-                .environment
-                .iter()
-                .cloned()
-                .chain(endpoints)
-                .chain(scaled)
-            {
-                if !environment.iter().any(|(other, _)| other == name) {
-                    environment.push((name.into(), value));
-                }
-            }
+            ]
+        };
+        let mut functions = Vec::new();
+        for (who, name, processes) in [
+            (Who::Summarizer, SUMMARIZER, settings.functions),
+            (Who::Sweeper, SWEEPER, 2),
+        ] {
+            let endpoints = endpoints(who, redis_of(who).await).await;
+            let environment = environment(&settings, endpoints);
             functions.push(FunctionConfig {
                 environment,
                 timeout: Duration::from_secs(20),
@@ -198,6 +198,16 @@ impl Stage {
         let ledger = Ledger::connect(&direct).unwrap();
         let recorder = Recorder::new(Ledger::connect(&tapped).unwrap(), dispatcher.clone(), &tapped);
         let conversations = Conversations::new(ledger.clone(), documents.clone(), dispatcher);
+        let scripts = Arc::<Scripts>::default();
+        let chat = upstream::start(Arc::clone(&scripts)).await;
+        let mut of_api = vec![
+            ("CHAT_URL", format!("http://{chat}/api/chat")),
+            ("OPENAI_BASE_URL", format!("http://{chat}/v1")),
+            ("AWS_REGION", "us-east-1".into()),
+        ];
+        of_api.extend(CHATTING.map(|(name, value)| (name, value.to_owned())));
+        of_api.extend(endpoints(Who::Recorder, redis_of(Who::Recorder).await).await);
+        let api = Api::start(folder.path(), &environment(&settings, of_api), settings.apis);
         Self {
             machine,
             invokes,
@@ -207,6 +217,8 @@ impl Stage {
             ledger,
             conversations,
             recorder,
+            api,
+            scripts,
             folder,
             _embedded: embedded,
         }
@@ -251,6 +263,18 @@ impl Stage {
     pub(super) async fn stop(self) {
         self.lambda.stop().await;
     }
+}
+
+/// What a process is told; of two values for a variable the first.
+fn environment(settings: &Settings, own: Vec<(&'static str, String)>) -> Vec<(String, String)> {
+    let scaled = SCALED.map(|(name, value)| (name, value.to_owned()));
+    let mut environment: Vec<(String, String)> = Vec::new();
+    for (name, value) in settings.environment.iter().cloned().chain(own).chain(scaled) {
+        if !environment.iter().any(|(other, _)| other == name) {
+            environment.push((name.into(), value));
+        }
+    }
+    environment
 }
 
 /// As the API's own: an invoke that takes too long has failed.

@@ -14,6 +14,9 @@ pub(super) struct Tally {
     schedules: u64,
     turns: usize,
     saves: usize,
+    halves: usize,
+    replaced: usize,
+    muddled: usize,
     paid: usize,
     parked: usize,
     late: usize,
@@ -31,6 +34,9 @@ impl Tally {
     pub(super) fn add(&mut self, held: &Held, book: &Book) {
         self.turns += held.turns;
         self.saves += held.saves;
+        self.halves += held.halves;
+        self.replaced += held.replaced;
+        self.muddled += held.muddled;
         self.paid += held.paid;
         self.parked += held.parked;
         self.late += held.late;
@@ -63,8 +69,50 @@ impl Tally {
         }
     }
 
-    pub(super) fn schedules(&self) -> u64 {
-        self.schedules
+    /// Adds what another lane has counted.
+    pub(super) fn merge(&mut self, other: Self) {
+        let Self {
+            schedules,
+            turns,
+            saves,
+            halves,
+            replaced,
+            muddled,
+            paid,
+            parked,
+            late,
+            excused,
+            lost,
+            doubled,
+            out_of_order,
+            faults,
+            kills,
+            longest_drain,
+        } = other;
+        self.schedules += schedules;
+        for (sum, more) in [
+            (&mut self.turns, turns),
+            (&mut self.saves, saves),
+            (&mut self.halves, halves),
+            (&mut self.replaced, replaced),
+            (&mut self.muddled, muddled),
+            (&mut self.paid, paid),
+            (&mut self.parked, parked),
+            (&mut self.late, late),
+            (&mut self.excused, excused),
+            (&mut self.lost, lost),
+            (&mut self.doubled, doubled),
+            (&mut self.out_of_order, out_of_order),
+        ] {
+            *sum += more;
+        }
+        for (kind, times) in faults {
+            *self.faults.entry(kind).or_default() += times;
+        }
+        for (place, times) in kills {
+            *self.kills.entry(place).or_default() += times;
+        }
+        self.longest_drain = self.longest_drain.max(longest_drain);
     }
 }
 
@@ -74,6 +122,9 @@ impl fmt::Display for Tally {
         row("schedules", &self.schedules)?;
         row("turns acknowledged", &self.turns)?;
         row("saves by people", &self.saves)?;
+        row("turns of chats that never became whole", &self.halves)?;
+        row("turns that others stand in the place of", &self.replaced)?;
+        row("answers of one name that are one by now", &self.muddled)?;
         row("answers of the model that were paid", &self.paid)?;
         for (kind, times) in &self.faults {
             row(kind, times)?;

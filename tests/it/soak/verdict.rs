@@ -1,6 +1,6 @@
 //! What must hold when a schedule is over: the promises, one by one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scribe_core::blocks::PLACEHOLDER;
 use scribe_core::turn::ScribeTrigger;
@@ -8,9 +8,9 @@ use scribe_core::{ConversationKey, MessageId};
 use scribe_engine::documents::{StoredAsset, WaitingTurn};
 use scribe_trigger::Delivery;
 
-use super::machine::Book;
+use super::machine::{Book, Commit};
 use super::plan::{Deed, Nonsense};
-use super::run::{Fate, Held, Said, Told, message, waiting};
+use super::run::{Fate, Held, Said, Told, waiting};
 use super::stage::Stage;
 use crate::world::{BUCKET, marker, said};
 
@@ -50,6 +50,9 @@ pub(super) async fn judge(
             .filter(|said| matches!(said.fate, Fate::Acknowledged(_)))
             .count();
         held.saves += talk.typed.len();
+        held.halves += talk.said.iter().filter(|said| said.fate == Fate::Half).count();
+        held.replaced += talk.said.iter().filter(|said| view.is_superseded(said)).count();
+        broken_here.what.extend(talk.changed.iter().cloned());
         view.once(&mut held, &mut broken_here);
         view.order(&mut held, &mut broken_here);
         view.typed(&mut broken_here);
@@ -150,9 +153,84 @@ impl View<'_> {
             .collect()
     }
 
+    /// How often a turn stands in the record.
+    fn recorded(&self, turn: &Said) -> usize {
+        let is_it = |(id, _): &&(String, u64)| *id == turn.id.as_str();
+        self.record().iter().filter(is_it).count()
+    }
+
+    /// Whether a version was written by this turn.
+    fn is_author(&self, turn: &Said) -> bool {
+        self.versions
+            .iter()
+            .any(|(author, _)| self.names(author.as_deref(), turn))
+    }
+
+    fn names(&self, author: Option<&str>, turn: &Said) -> bool {
+        let key = &self.talk.key;
+        author.is_some_and(|author| {
+            author.split_once('/') == Some((key.conversation.as_str(), turn.id.as_str()))
+        })
+    }
+
+    /// Whether nobody could tell which of several answers of one name this is: the next one was sent before it was
+    /// written, and Redis was not there or has forgotten; or Redis came back with what it had before. Then one of them
+    /// stands for both.
+    fn is_muddled(&self, turn: &Said) -> bool {
+        if turn.name.is_none() {
+            return false;
+        }
+        let said = self.talk.said.iter();
+        let answers: Vec<&Said> = said.filter(|other| other.name == turn.name).collect();
+        let trouble = answers.iter().any(|answer| answer.direct) || self.book.forgot_since(answers[0].began);
+        let in_flight = answers.windows(2).any(|pair| {
+            let is_written =
+                |commit: &Commit| commit.message == pair[0].id.as_str() && commit.when < pair[1].began;
+            !self.book.commits.iter().any(is_written)
+        });
+        trouble && (in_flight || self.redis_came_back())
+    }
+
+    fn redis_came_back(&self) -> bool {
+        let mut struck = self.book.struck.iter();
+        struck.any(|(_, fault)| fault.deed == Deed::Restore)
+    }
+
+    /// The turns that were said instead of this one.
+    fn instead(&self, turn: &Said) -> impl Iterator<Item = &Said> {
+        let number = turn.number;
+        self.talk
+            .said
+            .iter()
+            .filter(move |other| other.replaces == Some(number))
+    }
+
+    /// Whether a turn that was said instead of it is in the record.
+    fn is_superseded(&self, turn: &Said) -> bool {
+        self.instead(turn).any(|other| self.recorded(other) > 0)
+    }
+
+    /// Whether whoever is written in the place of a turn that was never written could know what that one replaced:
+    /// where Redis missed it, or has forgotten something, only its event may have known.
+    fn chain_may_be_torn(&self, turn: &Said) -> bool {
+        self.instead(turn)
+            .any(|other| !self.is_author(other) && (self.may_be_late(other) || self.is_superseded(other)))
+            && self.instead(turn).all(|other| !self.is_author(other))
+    }
+
+    /// Whether a person wrote into the turn's paragraph.
+    fn is_built_upon(&self, turn: &Said) -> bool {
+        let marker = marker(turn.number);
+        let blocks = blocks(&self.document.asset.content);
+        let mut of_turn = blocks.iter().filter(|block| block.contains(&marker));
+        of_turn.all(|block| self.talk.typed.iter().any(|word| block.contains(word)))
+    }
+
     fn is_parked(&self, turn: &Said) -> Option<Text> {
-        let id = message(turn.number);
-        let mut copies = self.parked.iter().filter(|parked| parked.event.message_id == id);
+        let mut copies = self
+            .parked
+            .iter()
+            .filter(|parked| parked.event.message_id == turn.id);
         let has_text = |copy: &WaitingTurn| copy.event.assistant_response == said(turn.number);
         let first = copies.next()?;
         Some(if has_text(first) || copies.any(has_text) {
@@ -162,18 +240,33 @@ impl View<'_> {
         })
     }
 
-    /// Promises 1 and 3: once in the record and once in the text, or parked.
+    /// Promises 1 and 3: once in the record and once in the text, or parked. What was replaced is in the record alone,
+    /// but for what a person made of it; what never became whole is nowhere.
     fn once(&self, held: &mut Held, broken: &mut Broken) {
-        let record = self.record();
         for turn in &self.talk.said {
-            let id = message(turn.number);
-            let recorded = record.iter().filter(|(other, _)| *other == id.as_str()).count();
+            let id = &turn.id;
+            let recorded = self.recorded(turn);
             let shown = self.document.asset.content.matches(&marker(turn.number)).count();
             let parked = self.is_parked(turn);
+            if turn.fate == Fate::Half {
+                self.half(turn, broken);
+            }
+            let superseded = self.is_superseded(turn);
             match (turn.fate, recorded, shown) {
-                (_, 1, 1) if parked.is_none() && turn.fate != Fate::Off => {}
-                (_, 0, 0) if parked == Some(Text::There) => {}
-                (Fate::Off | Fate::Dropped, 0, 0) => {}
+                _ if self.is_muddled(turn) && turn.fate != Fate::Half => held.muddled += 1,
+                (_, 1, 0) if superseded && parked.is_none() => {}
+                (_, 1, 1) if superseded && parked.is_none() && self.is_built_upon(turn) => {}
+                (_, 1, 1) if superseded && !self.chain_may_be_torn(turn) => {
+                    broken.push(format!("turn {id} was replaced and is still there"));
+                }
+                (_, 1, 1) if parked.is_none() && !matches!(turn.fate, Fate::Off | Fate::Half) => {}
+                // The session that says that it is off may be forgotten; then the turn is kept until it is on.
+                (Fate::Off, 1, 1) if turn.direct || !self.book.losses.is_empty() => {}
+                (_, 0, 0) if parked == Some(Text::There) && turn.fate != Fate::Half => {}
+                (Fate::Off | Fate::Dropped | Fate::Unsure | Fate::Half, 0, 0) if parked.is_none() => {}
+                (Fate::Dropped | Fate::Unsure, 0, 0) => {}
+                // A Redis that came back with what it had before may take the scribe for off, and a chat is not told.
+                (Fate::Acknowledged(_), 0, 0) if turn.was_off && self.redis_came_back() => held.excused += 1,
                 (Fate::Acknowledged(_), 0, 0) if self.stood_once_when_it_was_lost(turn) => held.excused += 1,
                 (Fate::Acknowledged(_), 0, 0) => {
                     broken.lost += 1;
@@ -185,11 +278,26 @@ impl View<'_> {
                 _ => {
                     broken.doubled += usize::from(recorded > 1 || shown > 1);
                     broken.push(format!(
-                        "turn {id} is {recorded} times in the record and {shown} times in the text, parked {parked:?}, {:?}",
-                        turn.fate
+                        "turn {id} ({}) is {recorded} times in the record and {shown} times in the text, parked {parked:?}, {:?}",
+                        turn.number, turn.fate
                     ));
                 }
             }
+        }
+    }
+
+    /// Nobody was ever invoked for what never became whole, and nobody wrote it.
+    fn half(&self, turn: &Said, broken: &mut Broken) {
+        let is_it = |conversation: &str, message: &str| {
+            conversation == self.talk.key.conversation.as_str() && message == turn.id.as_str()
+        };
+        let mut events = self.book.accepted.iter();
+        if events.any(|event| is_it(&event.conversation, &event.message)) {
+            broken.push(format!("half turn {} was invoked for", turn.id));
+        }
+        let mut commits = self.book.commits.iter();
+        if commits.any(|commit| is_it(&commit.conversation, &commit.message)) {
+            broken.push(format!("half turn {} was written", turn.id));
         }
     }
 
@@ -201,7 +309,7 @@ impl View<'_> {
         };
         let carried = self.book.accepted.iter().find(|event| {
             event.conversation == self.talk.key.conversation.as_str()
-                && event.message == message(turn.number).as_str()
+                && event.message == turn.id.as_str()
                 && event.when >= turn.began
         });
         recorded.delivery == Delivery::Deferred
@@ -210,37 +318,34 @@ impl View<'_> {
             })
     }
 
-    /// Promise 2. A turn is excused that Redis did not get, or lost before it was woven.
+    /// Promise 2. A turn is excused that Redis did not get, or lost before it was woven. Of one that was replaced
+    /// nothing is left that could be out of order.
     fn order(&self, held: &mut Held, broken: &mut Broken) {
         let record = self.record();
-        for (at, (id, seq)) in record.iter().enumerate() {
-            let is_late = record[..at].iter().any(|(_, other)| other > seq);
-            let known = self
-                .triggers
-                .iter()
-                .find(|trigger| trigger.message_id.as_str() == id);
-            if is_late && known.is_some_and(|trigger| trigger.processed && !trigger.late) {
-                broken.push(format!("turn {id} does not show as late"));
-            }
-        }
         let said = &self.talk.said;
         // Places in the order in which they were recorded.
         let mut woven: Vec<usize> = Vec::new();
-        for (id, _) in &record {
-            let Some(place) = said.iter().position(|turn| message(turn.number).as_str() == id) else {
+        for (at, (id, seq)) in record.iter().enumerate() {
+            let Some(place) = said.iter().position(|turn| turn.id.as_str() == id) else {
                 broken.push(format!("turn {id} was never said"));
                 continue;
             };
             let turn = &said[place];
+            if self.is_superseded(turn) || self.is_muddled(turn) {
+                continue;
+            }
+            let is_late = record[..at].iter().any(|(_, other)| other > seq);
+            let known = self.triggers.iter().find(|trigger| trigger.message_id == turn.id);
+            if is_late && known.is_some_and(|trigger| trigger.processed && !trigger.late) {
+                broken.push(format!("turn {id} does not show as late"));
+            }
             let overtook = woven.iter().find(|&&other| other > place);
             if let Some(&other) = overtook {
-                let other = &said[other];
                 if self.may_be_late(turn) {
                     held.late += 1;
                 } else {
-                    let (late, early) = (message(turn.number), message(other.number));
                     broken.out_of_order += 1;
-                    broken.push(format!("turn {late} was overtaken by {early}"));
+                    broken.push(format!("turn {id} was overtaken by {}", said[other].id));
                 }
             }
             woven.push(place);
@@ -248,22 +353,24 @@ impl View<'_> {
     }
 
     fn may_be_late(&self, turn: &Said) -> bool {
-        let id = message(turn.number);
         if self
             .replayed
             .iter()
-            .any(|(key, other)| *key == self.talk.key && *other == id)
+            .any(|(key, other)| *key == self.talk.key && *other == turn.id)
         {
+            return true;
+        }
+        // It waited for the one that was to replace it, and in vain.
+        if self.instead(turn).next().is_some() {
             return true;
         }
         let direct = match turn.fate {
             Fate::Acknowledged(recorded) => recorded.delivery == Delivery::Direct,
-            Fate::Dropped => true,
-            Fate::Off => false,
+            Fate::Dropped | Fate::Unsure | Fate::Heard => true,
+            Fate::Off | Fate::Half => false,
         };
         let woven = self.book.commits.iter().find(|commit| {
-            commit.conversation == self.talk.key.conversation.as_str()
-                && commit.message == message(turn.number).as_str()
+            commit.conversation == self.talk.key.conversation.as_str() && commit.message == turn.id.as_str()
         });
         let forgotten =
             self.book.losses.iter().any(|(begun, ended)| {
@@ -281,33 +388,87 @@ impl View<'_> {
         }
     }
 
-    /// Promise 5: each version of a turn adds the turn's paragraph and leaves all else as it was, byte by byte; and
-    /// there is one version for each commit.
+    /// Promise 5: each version of a turn adds the turn's paragraph, takes those away that it replaces, and leaves all
+    /// else as it was, byte by byte; and there is one version for each commit.
     fn nothing_else(&self, broken: &mut Broken) {
-        let expected = 1 + self.record().len() + self.talk.typed.len();
-        if self.versions.len() != expected {
-            broken.push(format!("{} versions for {expected} commits", self.versions.len()));
+        let authors = self
+            .versions
+            .iter()
+            .filter(|(author, _)| author.is_some())
+            .count();
+        let (record, typed) = (self.record(), self.talk.typed.len());
+        if self.versions.len() != 1 + authors + typed {
+            broken.push(format!(
+                "{} versions for {authors} turns and {typed} saves",
+                self.versions.len()
+            ));
+        }
+        for turn in self.talk.said.iter().filter(|turn| self.recorded(turn) > 0) {
+            let own = |(author, _): &&(Option<String>, String)| self.names(author.as_deref(), turn);
+            let versions = self.versions.iter().filter(own).count();
+            if versions != 1 && !(versions == 0 && (self.is_superseded(turn) || self.is_muddled(turn))) {
+                broken.push(format!("turn {} has written {versions} versions", turn.id));
+            }
         }
         for pair in self.versions.windows(2) {
             let (author, after) = &pair[1];
-            let Some(author) = author else { continue };
-            let number = author
-                .rsplit_once("/m")
-                .and_then(|(_, number)| number.parse().ok())
-                .unwrap_or_default();
+            if author.is_none() {
+                continue;
+            }
+            let turn = self
+                .talk
+                .said
+                .iter()
+                .find(|turn| self.names(author.as_deref(), turn));
+            let Some(turn) = turn.filter(|turn| record.iter().any(|(id, _)| *id == turn.id.as_str())) else {
+                broken.push(format!("a version is by {author:?}, who is not in the record"));
+                continue;
+            };
             let (mut before, after) = (blocks(&pair[0].1), blocks(after));
             // The first turn takes the place of the line that says that turns will come.
             before.retain(|block| block != PLACEHOLDER || after.contains(block));
-            let said = said(number);
-            let at = after.iter().position(|block| *block == said);
+            let own = said(turn.number);
+            let at = after.iter().position(|block| *block == own);
             let mut rest = after.clone();
             let added = at.map(|at| rest.remove(at)).is_some();
-            if !added || rest != before {
+            let replaced: Vec<String> = self.replaced_by(turn).into_iter().map(said).collect();
+            let mut torn = before.clone();
+            before.retain(|block| !replaced.contains(block));
+            torn.retain(|block| !replaced.contains(block) || rest.contains(block));
+            let is_torn = rest == torn && self.may_be_torn_by(turn);
+            if self.is_muddled(turn) {
+                continue;
+            }
+            if !added || (rest != before && !is_torn) {
                 broken.push(format!(
-                    "the version of turn m{number} changed more than its paragraph"
+                    "the version of turn {} ({}) changed more or less than its paragraph and {replaced:?}:\n{}\n---\n{}",
+                    turn.id, turn.number, pair[0].1, pair[1].1
                 ));
             }
         }
+    }
+
+    /// The turn that it was said instead of, and the one before that.
+    fn replaced_by(&self, turn: &Said) -> BTreeSet<usize> {
+        let mut all = BTreeSet::new();
+        let mut next = turn.replaces;
+        while let Some(number) = next.filter(|number| !all.contains(number)) {
+            all.insert(number);
+            let replaced = self.talk.said.iter().find(|said| said.number == number);
+            next = replaced.and_then(|said| said.replaces);
+        }
+        all
+    }
+
+    /// Whether one that it replaced, itself never written, may not have been known for what it was.
+    fn may_be_torn_by(&self, turn: &Said) -> bool {
+        let replaced = self.replaced_by(turn);
+        let mut replaced = self
+            .talk
+            .said
+            .iter()
+            .filter(|said| replaced.contains(&said.number));
+        replaced.any(|said| self.chain_may_be_torn(said))
     }
 
     /// Who is parked, and why.
@@ -324,7 +485,7 @@ impl View<'_> {
                 &parked.event.message_id,
                 parked.reason.as_deref().unwrap_or_default(),
             );
-            let said = self.talk.said.iter().find(|turn| message(turn.number) == *id);
+            let said = self.talk.said.iter().find(|turn| turn.id == *id);
             let Some(turn) = said else {
                 broken.push(format!("turn {id} is parked and was never said"));
                 continue;
