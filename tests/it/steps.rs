@@ -7,6 +7,7 @@
 //! people win, and the model paid once a turn.
 
 mod acting;
+mod chatting;
 mod clock;
 mod failing;
 mod fault;
