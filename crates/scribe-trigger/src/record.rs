@@ -299,6 +299,7 @@ impl Recorder {
             _ if has_scribe == Some(false) => Ok(Recorded {
                 seq: None,
                 delivery: Delivery::None,
+                certain: true,
             }),
             (_, Ok(())) => Ok(Recorded {
                 seq: Some(seq),

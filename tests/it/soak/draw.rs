@@ -93,7 +93,7 @@ fn draw_asking(rng: &mut ChaCha8Rng) -> Asking {
                 End::Silence(after),
                 End::Silence(after),
                 End::Error(after),
-                End::NoEnd(after),
+                End::Endless(after),
                 End::Refused(503),
             ]
             .choose(rng)

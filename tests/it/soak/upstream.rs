@@ -36,7 +36,7 @@ pub(super) enum End {
     /// An error is told in the middle.
     Error(usize),
     /// It ends without having told that it is whole.
-    NoEnd(usize),
+    Endless(usize),
     /// It is none.
     Refused(u16),
 }
@@ -53,7 +53,7 @@ impl Script {
     /// Everything that is sent, piece by piece.
     pub(super) fn pieces(&self) -> Vec<String> {
         let words: Vec<&str> = self.text.split_inclusive(' ').collect();
-        let said = words.chunks(3).map(|words| words.concat());
+        let said = words.chunks(3).map(<[String]>::concat);
         let mut pieces: Vec<String> = match self.form {
             Form::Events => said
                 .map(|text| chunk(&json!({ "content": text }), None))
@@ -94,7 +94,7 @@ impl Script {
     fn cut_off(&self, mut pieces: Vec<String>, end: Vec<String>) -> Vec<String> {
         match self.end {
             End::Whole => pieces.extend(end),
-            End::Cut(after) | End::Silence(after) | End::NoEnd(after) => pieces.truncate(after),
+            End::Cut(after) | End::Silence(after) | End::Endless(after) => pieces.truncate(after),
             End::Error(after) => {
                 pieces.truncate(after);
                 let error = match self.form {
@@ -121,7 +121,7 @@ impl Script {
         let pieces: Vec<io::Result<Bytes>> = pieces.collect();
         let (cut, silent) = match (self.end, self.form) {
             // Plain text and JSON can't tell an error, and the end of the bytes is their end.
-            (End::Cut(_), _) | (End::Error(_) | End::NoEnd(_), Form::Json | Form::Text) => (true, false),
+            (End::Cut(_), _) | (End::Error(_) | End::Endless(_), Form::Json | Form::Text) => (true, false),
             (End::Silence(_), _) => (false, true),
             _ => (false, false),
         };

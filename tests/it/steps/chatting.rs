@@ -73,6 +73,7 @@ impl Stage {
         // The end of the body says that the turn is recorded, or that nobody took it.
         chat.record_wait = Duration::from_mins(1);
         let state = ApiState {
+            open_chats: scribe_api::OpenChats::default(),
             conversations: self.conversations(),
             recorder: self.recorder(),
             chat: Upstream::new(chat).unwrap(),

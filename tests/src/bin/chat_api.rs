@@ -35,6 +35,7 @@ async fn state() -> Result<ApiState, Error> {
     let dispatcher = Dispatcher::from_env(&trigger).await;
     let documents = Documents::from_env(&DocumentsConfig::from_env()?).await;
     Ok(ApiState {
+        open_chats: scribe_api::OpenChats::default(),
         chat: Upstream::new(ChatConfig::from_env()?)?,
         conversations: Conversations::new(ledger.clone(), documents, dispatcher.clone()),
         recorder: Recorder::new(ledger, dispatcher, &trigger),
