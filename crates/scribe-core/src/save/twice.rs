@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::blocks::{Decided, Side, Sides, Source};
+use super::blocks::{Decided, Kept, Side, Sides, Source};
 use crate::words::{telling, words};
 
 /// The share of the words which one block lost or another one got, whichever are fewer, that must be the same.
@@ -115,35 +115,56 @@ impl<'a> Carried<'a> {
             .any(|word| self.once.contains(&word) && !seen.insert(word))
     }
 
-    /// Sees to it that no text stands twice.
+    /// Sees to it that no text stands twice, and that none is missing which both sides have.
     pub(super) fn settle(&self, sides: &Sides<'_>, decided: &mut Decided) {
-        let within: Vec<String> = decided
+        let is_garbled = |kept: &Kept| kept.source == Source::Both && self.is_twice(&kept.text);
+        let garbled: Vec<String> = decided
             .kept
             .iter()
-            .filter(|(_, kept)| kept.source == Source::Both && self.is_twice(&kept.text))
+            .filter(|(_, kept)| is_garbled(kept))
             .map(|(id, _)| id.clone())
             .collect();
-        for id in within {
+        for id in garbled {
             sides.give_back(&id, decided);
         }
-        let has = |decided: &Decided, id: &str, wanted: &[String]| {
-            let text = decided.kept.get(id).map(|kept| words(&kept.text));
-            text.is_some_and(|text| wanted.iter().any(|word| text.contains(word)))
-        };
         // To give one back may bring another one's text back with it. Each is given back once, so this ends.
         let mut given_back: Vec<&str> = Vec::new();
-        while let Some(twice) = self.apart.iter().find(|apart| {
-            !given_back.contains(&apart.theirs)
-                && has(decided, apart.theirs, &apart.words)
-                && has(decided, apart.own, &apart.words)
-        }) {
+        loop {
+            for apart in &self.apart {
+                if apart.is_missing(decided) {
+                    sides.bring_back(apart.own, decided);
+                }
+            }
+            let is_open = |apart: &&Apart<'_>| !given_back.contains(&apart.theirs) && apart.is_twice(decided);
+            let Some(twice) = self.apart.iter().find(is_open) else {
+                return;
+            };
             given_back.push(twice.theirs);
             sides.give_back(twice.theirs, decided);
-            for other in self.apart.iter().filter(|other| other.theirs == twice.theirs) {
-                sides.bring_back(other.own, decided);
-            }
         }
     }
+}
+
+impl Apart<'_> {
+    /// Whether a word of it stands in both blocks.
+    fn is_twice(&self, decided: &Decided) -> bool {
+        let (theirs, own) = (standing(decided, self.theirs), standing(decided, self.own));
+        let stands = |word: &String| theirs.contains(word) && own.contains(word);
+        self.words.iter().any(stands)
+    }
+
+    /// Whether the person's block is gone, because others carried it away, and a word of it is not where they carried it:
+    /// that block stands as the person has it.
+    fn is_missing(&self, decided: &Decided) -> bool {
+        let theirs = standing(decided, self.theirs);
+        !decided.kept.contains_key(self.own) && self.words.iter().any(|word| !theirs.contains(word))
+    }
+}
+
+/// The words of a block as it is to stand; none where it is not to.
+fn standing(decided: &Decided, id: &str) -> HashSet<String> {
+    let kept = decided.kept.get(id);
+    kept.into_iter().flat_map(|kept| words(&kept.text)).collect()
 }
 
 /// Whether most of what a side took out of a block, or put into another one, is the same.
@@ -271,5 +292,14 @@ mod tests {
         let expected = theirs.replace("Somebody waits", "Captain Avantika sleeps");
         let suggested = "Somebody waits at the harbour with forty sailors and no patience.";
         check(base, &theirs, &mine, &expected, &[suggested]);
+    }
+
+    #[test]
+    fn what_others_carried_into_a_block_that_stays_the_persons_stays_too() {
+        let base = "one two three four five six\n\nfog ice hail rain snow wind\n\n## oak elm ash fir yew box\n\n- amber salt rope silk tar pitch\n";
+        let list = "- red green blue\n\n- gold grey pink\n\n- amber rope silk tar pitch";
+        let theirs = format!("one two three four five six\n\n{list}\n\n## oak elm ash fir yew box\n");
+        let mine = base.replace("fog", "fog mist");
+        check(base, &theirs, &mine, &mine, &[list]);
     }
 }
