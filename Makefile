@@ -23,7 +23,7 @@ sweeper := $(target)/lambda/sweeper/bootstrap
 with-tools := PATH="$(CURDIR)/.tools/lambda/bin:$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
 title = @printf '\n== %s, %(%T)T\n' "$@"
 
-.PHONY: help run test soak pace api-fuzz fuzz quality import invoke invoke-bare function fmt ci format clippy docs template bootstrap clean
+.PHONY: help run test soak pace latency api-fuzz fuzz quality import invoke invoke-bare function fmt ci format clippy docs template bootstrap clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -50,6 +50,11 @@ pace: ## Measure turns with a model at a real one's pace; 800 of them in a row t
 	@.ci/install compiler redis
 	cargo build $(locked) --workspace --bins
 	PACE_ALL=1 cargo test $(locked) -p tests --test it -- pace:: --nocapture
+
+latency: ## Measure what the API adds to a chat's stream, optimized: at most 1 ms; the first build takes a while
+	@.ci/install compiler redis
+	CARGO_PROFILE_DEV_OPT_LEVEL=2 CHAT_LATENCY_MS=1 cargo test $(locked) --target-dir $(target)/optimized -p tests --test it -- \
+		--exact chat::latency::little_is_added_to_the_first_and_to_the_last_byte --nocapture
 
 api-fuzz: ## Ask the API everything that its description allows, and what it does not: MINUTES=10
 	@.ci/install compiler redis schemathesis

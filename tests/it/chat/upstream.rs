@@ -41,7 +41,7 @@ pub(super) struct Scripted {
 /// An answer's bytes.
 pub(super) enum Pieces {
     Whole(Vec<u8>),
-    /// Each after this pause, as a model writes.
+    /// Each this long after the one before, as a model writes: whoever reads late does not hold it up.
     Paced(Vec<String>, Duration),
     /// Those that the test sends, until it drops its end or cuts.
     Dictated(UnboundedReceiver<Option<Bytes>>),
@@ -150,9 +150,13 @@ async fn answer(
     let body = match scripted.body {
         Pieces::Whole(bytes) => Body::from(bytes),
         Pieces::Paced(pieces, pause) => {
-            let paced = futures_util::stream::iter(pieces).then(move |piece| async move {
-                tokio::time::sleep(pause).await;
-                Ok::<_, std::io::Error>(piece)
+            let mut due = tokio::time::Instant::now();
+            let paced = futures_util::stream::iter(pieces).then(move |piece| {
+                due += pause;
+                async move {
+                    tokio::time::sleep_until(due).await;
+                    Ok::<_, std::io::Error>(piece)
+                }
             });
             Body::from_stream(paced)
         }
