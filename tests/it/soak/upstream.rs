@@ -53,7 +53,7 @@ impl Script {
     /// Everything that is sent, piece by piece.
     pub(super) fn pieces(&self) -> Vec<String> {
         let words: Vec<&str> = self.text.split_inclusive(' ').collect();
-        let said = words.chunks(3).map(<[String]>::concat);
+        let said = words.chunks(3).map(<[&str]>::concat);
         let mut pieces: Vec<String> = match self.form {
             Form::Events => said
                 .map(|text| chunk(&json!({ "content": text }), None))
