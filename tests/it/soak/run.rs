@@ -4,22 +4,21 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use scribe_core::turn::TriggerState;
 use scribe_core::{ActiveScribeSession, ConversationKey, MessageId};
 use scribe_engine::conversations::Save;
 use scribe_engine::documents::{WaitingState, WaitingTurn};
 use scribe_trigger::{Delivery, Recorded};
 
-use super::api::Report;
 use super::chatter::Chatter;
+use super::found_out::{listed, resolve};
 use super::plan::{Act, Schedule, Talk};
 use super::stage::Stage;
 use super::verdict::{self, Broken};
-use crate::world::{id, key, said, turn};
+use crate::world::{id, key, turn};
 
 /// How long everything may take once nothing goes wrong any more. It is for machines that do other things as well:
 /// what is stuck is stuck for ever.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the machine waits for its last points to be reached, when all has been said.
 const LULL: Duration = Duration::from_secs(4);
 /// How often a refused turn is sent again.
@@ -57,13 +56,13 @@ pub(super) struct Said {
     /// The turn that it was said instead of.
     pub(super) replaces: Option<usize>,
     /// Another id that it may have: that of the turn before, if nobody took that one.
-    stead: Option<MessageId>,
+    pub(super) stead: Option<MessageId>,
     /// The name that it shares with other answers to the same question.
     pub(super) name: Option<MessageId>,
     /// Whether it was sent while Redis could not be asked.
     pub(super) direct: bool,
     /// Whether the scribe was on.
-    on: bool,
+    pub(super) on: bool,
     /// Whether it had been off before.
     pub(super) was_off: bool,
 }
@@ -209,7 +208,7 @@ pub(super) async fn replay(stage: &Stage, told: &[Told], poisoned: &[usize]) -> 
 }
 
 /// Repeats what a struck service refuses.
-async fn until_done<T, E, Doing: Future<Output = Result<T, E>>>(doing: impl Fn() -> Doing) -> T {
+pub(super) async fn until_done<T, E, Doing: Future<Output = Result<T, E>>>(doing: impl Fn() -> Doing) -> T {
     loop {
         match doing().await {
             Ok(done) => return done,
@@ -336,118 +335,6 @@ async fn say_instead(
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Said::recorded(number, began, fate, replaces)
-}
-
-/// Finds out what became of the turns of chats, whose clients are told nothing: by what the API has told, and under
-/// which of its possible ids a turn is known.
-async fn resolve(stage: &Stage, talk: &mut Told) {
-    for at in 0..talk.said.len() {
-        let Some(stead) = talk.said[at].stead.take() else {
-            continue;
-        };
-        let turn = &talk.said[at];
-        let document = stage.document(&talk.session).await;
-        let record = document.asset.scribe.unwrap_or_default().record;
-        if record.has(&talk.key.conversation, &turn.id)
-            || is_known(stage, &talk.key, &turn.id, None).await
-            || !is_known(stage, &talk.key, &stead, Some(turn.number)).await
-        {
-            continue;
-        }
-        // Nobody took the turn before, so this one has its name.
-        talk.said[at].id = stead.clone();
-        talk.said[at].replaces = None;
-        for other in talk.said[..at].iter_mut().filter(|other| other.id == stead) {
-            other.id = message(other.number + UNKNOWN);
-            other.fate = Fate::Unsure;
-        }
-    }
-    for turn in &mut talk.said {
-        let mut names = turn.name.iter().chain([&turn.id]);
-        turn.direct = names.any(|name| stage.api.reports(&talk.key, name).contains(&Report::Direct));
-        if turn.fate != Fate::Heard {
-            continue;
-        }
-        let reports = stage.api.reports(&talk.key, &turn.id);
-        let delivery = match reports.last() {
-            Some(Report::Deferred) => Delivery::Deferred,
-            Some(Report::Direct) => Delivery::Direct,
-            Some(Report::NotRecorded) => {
-                turn.fate = Fate::Dropped;
-                continue;
-            }
-            Some(Report::NotListed) | None => Delivery::Invoked,
-        };
-        turn.fate = if turn.on {
-            Fate::Acknowledged(Recorded {
-                seq: None,
-                delivery,
-                certain: true,
-            })
-        } else {
-            Fate::Off
-        };
-    }
-}
-
-/// Added to the number of a turn that has no id.
-const UNKNOWN: usize = 100_000;
-
-/// Whether anybody knows of a turn of this id, with this turn's text where one is given.
-async fn is_known(stage: &Stage, key: &ConversationKey, id: &MessageId, number: Option<usize>) -> bool {
-    let triggers = until_done(|| stage.ledger.triggers(key)).await;
-    let is_it = |text: &str| number.is_none_or(|number| text == said(number));
-    let in_redis = triggers
-        .iter()
-        .any(|turn| turn.message_id == *id && is_it(&turn.assistant_response));
-    let in_s3 = waiting(stage, key)
-        .await
-        .iter()
-        .any(|turn| turn.event.message_id == *id && is_it(&turn.event.assistant_response));
-    let by_event = number.is_none()
-        && stage
-            .machine
-            .book()
-            .accepted
-            .iter()
-            .any(|event| event.conversation == key.conversation.as_str() && event.message == id.as_str());
-    in_redis || in_s3 || by_event
-}
-
-/// Waits until each turn that never became whole is in the list of turns. It may be missing where Redis was not there
-/// or has forgotten, or where the process was killed that wanted to tell it.
-async fn listed(stage: &Stage, told: &[Told]) -> Result<(), String> {
-    let since = Instant::now();
-    for talk in told {
-        for turn in talk.said.iter().filter(|turn| turn.fate == Fate::Half && turn.on) {
-            loop {
-                let book = stage.machine.book();
-                let excused = book.forgot_since(turn.began)
-                    || book.struck_api_since(turn.began)
-                    || stage
-                        .api
-                        .reports(&talk.key, &turn.id)
-                        .contains(&Report::NotListed);
-                let trigger = until_done(|| stage.ledger.trigger(&talk.key, &turn.id)).await;
-                let is_listed = trigger.is_some_and(|trigger| {
-                    trigger.state == TriggerState::Incomplete && trigger.assistant_response.is_empty()
-                });
-                if excused || is_listed || is_replaced(talk, turn) {
-                    break;
-                }
-                if since.elapsed() > PATIENCE {
-                    return Err(format!("{}: half turn {} is not listed", talk.key, turn.id));
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether another turn was said instead of it.
-fn is_replaced(talk: &Told, turn: &Said) -> bool {
-    talk.said.iter().any(|other| other.replaces == Some(turn.number))
 }
 
 /// What a person's editor holds.

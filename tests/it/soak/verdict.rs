@@ -1,6 +1,6 @@
 //! What must hold when a schedule is over: the promises, one by one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use scribe_core::blocks::PLACEHOLDER;
 use scribe_core::turn::ScribeTrigger;
@@ -8,7 +8,7 @@ use scribe_core::{ConversationKey, MessageId};
 use scribe_engine::documents::{StoredAsset, WaitingTurn};
 use scribe_trigger::Delivery;
 
-use super::machine::{Book, Commit};
+use super::machine::Book;
 use super::plan::{Deed, Nonsense};
 use super::run::{Fate, Held, Said, Told, waiting};
 use super::stage::Stage;
@@ -125,21 +125,21 @@ enum Text {
 }
 
 /// A conversation when all is over.
-struct View<'a> {
-    document: StoredAsset,
-    parked: Vec<WaitingTurn>,
+pub(super) struct View<'a> {
+    pub(super) document: StoredAsset,
+    pub(super) parked: Vec<WaitingTurn>,
     /// What Redis knows.
-    triggers: Vec<ScribeTrigger>,
+    pub(super) triggers: Vec<ScribeTrigger>,
     /// Contents with their authors, oldest first.
-    versions: Vec<(Option<String>, String)>,
-    talk: &'a Told,
-    book: &'a Book,
-    replayed: &'a [(ConversationKey, MessageId)],
+    pub(super) versions: Vec<(Option<String>, String)>,
+    pub(super) talk: &'a Told,
+    pub(super) book: &'a Book,
+    pub(super) replayed: &'a [(ConversationKey, MessageId)],
 }
 
 impl View<'_> {
     /// The turns of the record, in the order in which they were woven.
-    fn record(&self) -> Vec<(String, u64)> {
+    pub(super) fn record(&self) -> Vec<(String, u64)> {
         let Some(state) = &self.document.asset.scribe else {
             return Vec::new();
         };
@@ -151,79 +151,6 @@ impl View<'_> {
         ids.iter()
             .map(|entry| (entry[0].as_str().unwrap().to_owned(), entry[1].as_u64().unwrap()))
             .collect()
-    }
-
-    /// How often a turn stands in the record.
-    fn recorded(&self, turn: &Said) -> usize {
-        let is_it = |(id, _): &&(String, u64)| *id == turn.id.as_str();
-        self.record().iter().filter(is_it).count()
-    }
-
-    /// Whether a version was written by this turn.
-    fn is_author(&self, turn: &Said) -> bool {
-        self.versions
-            .iter()
-            .any(|(author, _)| self.names(author.as_deref(), turn))
-    }
-
-    fn names(&self, author: Option<&str>, turn: &Said) -> bool {
-        let key = &self.talk.key;
-        author.is_some_and(|author| {
-            author.split_once('/') == Some((key.conversation.as_str(), turn.id.as_str()))
-        })
-    }
-
-    /// Whether nobody could tell which of several answers of one name this is: the next one was sent before it was
-    /// written, and Redis was not there or has forgotten; or Redis came back with what it had before. Then one of them
-    /// stands for both.
-    fn is_muddled(&self, turn: &Said) -> bool {
-        if turn.name.is_none() {
-            return false;
-        }
-        let said = self.talk.said.iter();
-        let answers: Vec<&Said> = said.filter(|other| other.name == turn.name).collect();
-        let trouble = answers.iter().any(|answer| answer.direct) || self.book.forgot_since(answers[0].began);
-        let in_flight = answers.windows(2).any(|pair| {
-            let is_written =
-                |commit: &Commit| commit.message == pair[0].id.as_str() && commit.when < pair[1].began;
-            !self.book.commits.iter().any(is_written)
-        });
-        trouble && (in_flight || self.redis_came_back())
-    }
-
-    fn redis_came_back(&self) -> bool {
-        let mut struck = self.book.struck.iter();
-        struck.any(|(_, fault)| fault.deed == Deed::Restore)
-    }
-
-    /// The turns that were said instead of this one.
-    fn instead(&self, turn: &Said) -> impl Iterator<Item = &Said> {
-        let number = turn.number;
-        self.talk
-            .said
-            .iter()
-            .filter(move |other| other.replaces == Some(number))
-    }
-
-    /// Whether a turn that was said instead of it is in the record.
-    fn is_superseded(&self, turn: &Said) -> bool {
-        self.instead(turn).any(|other| self.recorded(other) > 0)
-    }
-
-    /// Whether whoever is written in the place of a turn that was never written could know what that one replaced:
-    /// where Redis missed it, or has forgotten something, only its event may have known.
-    fn chain_may_be_torn(&self, turn: &Said) -> bool {
-        self.instead(turn)
-            .any(|other| !self.is_author(other) && (self.may_be_late(other) || self.is_superseded(other)))
-            && self.instead(turn).all(|other| !self.is_author(other))
-    }
-
-    /// Whether a person wrote into the turn's paragraph.
-    fn is_built_upon(&self, turn: &Said) -> bool {
-        let marker = marker(turn.number);
-        let blocks = blocks(&self.document.asset.content);
-        let mut of_turn = blocks.iter().filter(|block| block.contains(&marker));
-        of_turn.all(|block| self.talk.typed.iter().any(|word| block.contains(word)))
     }
 
     fn is_parked(&self, turn: &Said) -> Option<Text> {
@@ -352,7 +279,7 @@ impl View<'_> {
         }
     }
 
-    fn may_be_late(&self, turn: &Said) -> bool {
+    pub(super) fn may_be_late(&self, turn: &Said) -> bool {
         if self
             .replayed
             .iter()
@@ -448,29 +375,6 @@ impl View<'_> {
         }
     }
 
-    /// The turn that it was said instead of, and the one before that.
-    fn replaced_by(&self, turn: &Said) -> BTreeSet<usize> {
-        let mut all = BTreeSet::new();
-        let mut next = turn.replaces;
-        while let Some(number) = next.filter(|number| !all.contains(number)) {
-            all.insert(number);
-            let replaced = self.talk.said.iter().find(|said| said.number == number);
-            next = replaced.and_then(|said| said.replaces);
-        }
-        all
-    }
-
-    /// Whether one that it replaced, itself never written, may not have been known for what it was.
-    fn may_be_torn_by(&self, turn: &Said) -> bool {
-        let replaced = self.replaced_by(turn);
-        let mut replaced = self
-            .talk
-            .said
-            .iter()
-            .filter(|said| replaced.contains(&said.number));
-        replaced.any(|said| self.chain_may_be_torn(said))
-    }
-
     /// Who is parked, and why.
     fn parked(&self, poisoned: &[usize], held: &mut Held, broken: &mut Broken) {
         let mut counted: usize = self
@@ -541,7 +445,7 @@ fn paid_at_most(told: &[Told], book: &Book) -> usize {
     turns + wasted + book.poisonings + slow_machine
 }
 
-fn blocks(content: &str) -> Vec<String> {
+pub(super) fn blocks(content: &str) -> Vec<String> {
     content.trim_end().split("\n\n").map(str::to_owned).collect()
 }
 
