@@ -254,18 +254,19 @@ impl Recorder {
             RecordOutcome::Recorded {
                 seq,
                 text_asset_id,
-                surely_new,
-            } => (seq, text_asset_id, surely_new),
+                certain,
+            } => (seq, text_asset_id, certain),
             RecordOutcome::Same {
                 seq,
                 state: TriggerState::Pending | TriggerState::Processing,
                 text_asset_id,
-            } => (seq, text_asset_id, false),
-            RecordOutcome::Same { seq, .. } => {
+                certain,
+            } => (seq, text_asset_id, certain),
+            RecordOutcome::Same { seq, certain, .. } => {
                 return Ok(Recorded {
                     seq: Some(seq),
                     delivery: Delivery::Invoked,
-                    certain: false,
+                    certain,
                 });
             }
             RecordOutcome::OtherText => {

@@ -17,7 +17,7 @@ pub enum RecordOutcome {
         /// The document, where Redis knows the session.
         text_asset_id: Option<AssetId>,
         /// Whether Redis knows every turn of the conversation, so that the id never stood for another one.
-        surely_new: bool,
+        certain: bool,
     },
     /// The same turn was recorded before.
     Same {
@@ -27,6 +27,8 @@ pub enum RecordOutcome {
         state: TriggerState,
         /// The document, where Redis knows the session.
         text_asset_id: Option<AssetId>,
+        /// As above.
+        certain: bool,
     },
     /// The id stands for other texts.
     OtherText,

@@ -37,7 +37,7 @@ impl Ledger {
             "recorded" => Ok(RecordOutcome::Recorded {
                 seq: parse_seq(&seq, "record")?,
                 text_asset_id,
-                surely_new: !whole.is_empty(),
+                certain: !whole.is_empty(),
             }),
             "same" => Ok(RecordOutcome::Same {
                 seq: parse_seq(&seq, "record")?,
@@ -46,6 +46,7 @@ impl Ledger {
                     reason: "no state".into(),
                 })?,
                 text_asset_id,
+                certain: !whole.is_empty(),
             }),
             "other_text" => Ok(RecordOutcome::OtherText),
             "off" => Ok(RecordOutcome::Off),

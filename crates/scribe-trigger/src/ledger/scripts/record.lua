@@ -12,6 +12,9 @@ local incoming = cjson.decode(ARGV[1])
 local session, none = read_session(KEYS[1])
 local asset = session and session.textAssetId or ''
 
+local function whole()
+  return redis.call('HEXISTS', KEYS[2], WHOLE) == 1 and '1' or ''
+end
 local known = read_trigger(KEYS[2], incoming.messageId)
 if known and known.textLost then
   known = found_again(KEYS[2], KEYS[3], known, incoming, ARGV[2])
@@ -19,7 +22,7 @@ if known and known.textLost then
 end
 if known then
   local same = same_texts(known, incoming)
-  return { same and 'same' or 'other_text', digits(known.seq), known.state, asset, '1' }
+  return { same and 'same' or 'other_text', digits(known.seq), known.state, asset, whole() }
 end
 if none then return { 'none', '', '', '', '' } end
 if session and not session.scribeEnabled then return { 'off', '', '', asset, '' } end
@@ -34,5 +37,4 @@ incoming.seq = math.max(now, last + 1)
 incoming.times = { recorded = math.floor(now / 1000) }
 enqueue(KEYS[2], KEYS[3], incoming, ARGV[2])
 if session then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
-local whole = redis.call('HEXISTS', KEYS[2], WHOLE) == 1 and '1' or ''
-return { 'recorded', digits(incoming.seq), incoming.state, asset, whole }
+return { 'recorded', digits(incoming.seq), incoming.state, asset, whole() }
