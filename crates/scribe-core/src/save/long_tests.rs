@@ -181,7 +181,7 @@ proptest! {
     }
 }
 
-/// Where others took a block to pieces, a word or two of it tell nothing; all else stands once.
+/// Where others took a block to pieces or said something alike anew, nobody can tell; all else stands once.
 #[test]
 fn what_is_carried_from_block_to_block_stands_once() {
     let mut runner = TestRunner::deterministic();
@@ -192,7 +192,7 @@ fn what_is_carried_from_block_to_block_stands_once() {
         doubled += run(&steps).unwrap().len();
     }
     assert!(
-        doubled * 500 < saves,
+        doubled * 250 < saves,
         "{doubled} words of {saves} saves stood twice"
     );
 }

@@ -71,8 +71,8 @@ impl<'a> Carried<'a> {
                 continue;
             };
             once.insert(word.clone());
-            let by_others = from != theirs && is_most(&sides.base, &sides.present, from, theirs);
-            let by_person = from != own && is_most(&sides.base, &sides.mine, from, own);
+            let by_others = from != theirs && has_carried(&sides.base, &sides.present, from, theirs);
+            let by_person = from != own && has_carried(&sides.base, &sides.mine, from, own);
             if own != theirs && (by_others || by_person) {
                 apart.entry((theirs, own)).or_default().push(word.clone());
             } else if own == theirs && by_others && by_person {
@@ -167,8 +167,13 @@ fn standing(decided: &Decided, id: &str) -> HashSet<String> {
     kept.into_iter().flat_map(|kept| words(&kept.text)).collect()
 }
 
-/// Whether most of what a side took out of a block, or put into another one, is the same.
-fn is_most(base: &Side<'_>, side: &Side<'_>, from: &str, into: &str) -> bool {
+/// Whether a side carried text from one block into another: most of what it took out of the one, or put into the other,
+/// is the same. A new block got it only from one that was split: where the old one is gone, somebody has said something
+/// alike anew, such as a turn that is said instead of another one.
+fn has_carried(base: &Side<'_>, side: &Side<'_>, from: &str, into: &str) -> bool {
+    if base.at(into).is_none() && side.at(from).is_none() {
+        return false;
+    }
     let had = counted(base.text(from));
     let has = counted(side.text(into));
     let whole = had.values().sum::<usize>().min(has.values().sum());
@@ -202,7 +207,7 @@ fn less(mut counts: HashMap<u64, usize>, than: Option<&str>) -> HashMap<u64, usi
 
 #[cfg(test)]
 mod tests {
-    use crate::blocks::{Document, Manifest};
+    use crate::blocks::{Anatomy, BlockEntry, Document, Manifest, hash};
     use crate::save::Save;
 
     const LISTS: &str = "# Cargo\n\n- amber for the north\n- salt\n\nNobody asks for the fare.\n\n- silk of the old weavers\n- rope\n\nThe end.\n";
@@ -211,11 +216,21 @@ mod tests {
     #[track_caller]
     fn check(base: &str, theirs: &str, mine: &str, expected: &str, suggested: &[&str]) {
         let base = Document::read(base, &Manifest::of_scribe(base));
-        let present = Document::read_after(theirs, &base);
+        check_saved(
+            &base,
+            &Document::read_after(theirs, &base),
+            mine,
+            expected,
+            suggested,
+        );
+    }
+
+    #[track_caller]
+    fn check_saved(base: &Document, present: &Document, mine: &str, expected: &str, suggested: &[&str]) {
         let person = "ada".parse().unwrap();
         let save = Save {
-            base: &base,
-            present: &present,
+            base,
+            present,
             content: mine,
             person: &person,
         };
@@ -292,6 +307,25 @@ mod tests {
         let expected = theirs.replace("Somebody waits", "Captain Avantika sleeps");
         let suggested = "Somebody waits at the harbour with forty sailors and no patience.";
         check(base, &theirs, &mine, &expected, &[suggested]);
+    }
+
+    #[test]
+    fn what_is_said_instead_of_a_removed_block_stands_beside_it() {
+        let base = "# Log\n\nA courier brings amber and salt from the northern passes.\n\nThe end.\n";
+        let base = Document::read(base, &Manifest::of_scribe(base));
+        // The turn of the second block was taken back, and another one is in its place.
+        let again = "A courier brings amber and tar from the northern passes.";
+        let theirs = format!("# Log\n\nThe end.\n\n{again}\n");
+        let mut entries = base.manifest().entries().to_vec();
+        let removed = entries.remove(1);
+        entries.push(BlockEntry {
+            id: "b4".into(),
+            hash: hash(again),
+            ..removed
+        });
+        let present = Document::with_entries(&theirs, Anatomy::of(&theirs), entries, 5);
+        let mine = base.content().replace("courier", "ferryman");
+        check_saved(&base, &present, &mine, &format!("{mine}\n{again}\n"), &[]);
     }
 
     #[test]
