@@ -33,7 +33,7 @@ pub fn accept(
 ) -> Result<Document, AcceptError> {
     let at = document.position(&suggestion.block);
     let block = at.map(|at| &document.block_list()[at]);
-    let sides = Sides::new(document, document, document);
+    let sides = Sides::new(document, document, document, None);
     let mut kept: Vec<(String, Kept)> = sides.as_present();
     match suggestion.action {
         SuggestedAction::Insert => {

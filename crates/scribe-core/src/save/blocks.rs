@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::twice::Carried;
 use crate::blocks::{Author, Block, BlockEntry, Document, Kind, hash};
 use crate::edits::{SuggestedAction, Suggestion, merge_words_for_theirs};
+use crate::ids::UserId;
+use crate::words::Bag;
 
 /// A block of a side, found by its id.
 pub(super) struct Side<'a> {
@@ -69,11 +71,20 @@ pub(super) struct Decided {
 }
 
 impl<'a> Sides<'a> {
-    pub(super) fn new(base: &'a Document, present: &'a Document, mine: &'a Document) -> Self {
+    pub(super) fn new(
+        base: &'a Document,
+        present: &'a Document,
+        mine: &'a Document,
+        person: Option<&UserId>,
+    ) -> Self {
         let ids = |document: &Document| document.blocks().map(|block| block.id().to_owned()).collect();
         let base = Side::new(base, ids(base));
         let present = Side::new(present, ids(present));
-        let mine = Side::new(mine, apart(mine, &base, &present));
+        let mut ids = apart(mine, &base, &present);
+        if let Some(person) = person {
+            go_on(&mut ids, mine, &base, &present, person);
+        }
+        let mine = Side::new(mine, ids);
         Self { base, present, mine }
     }
 
@@ -146,8 +157,8 @@ impl<'a> Sides<'a> {
                 _ if hash(present) == hash(mine) => self.present(id),
                 Some(base) if hash(base) == hash(mine) => self.present(id),
                 Some(_) => self.both(id, &carried.base(self, id), present, mine),
-                // Both added it; `apart` has seen to it that it is the same.
-                None => self.present(id),
+                // The person added it, saved it, and writes on without having been told.
+                None => self.mine(id, false),
             },
             // The person removed it, or others added it.
             (Some(_), None) => in_base.is_none().then(|| self.present(id)).flatten(),
@@ -242,4 +253,31 @@ fn apart(mine: &Document, base: &Side<'_>, present: &Side<'_>) -> Vec<String> {
         apart.push(own);
     }
     apart
+}
+
+/// Finds the blocks that the person has added, saved, and writes on in this text, which is based on a version before that
+/// save: its answer was lost. The newer text has all of the older one, and stands in its place.
+fn go_on(ids: &mut [String], mine: &Document, base: &Side<'_>, present: &Side<'_>, person: &UserId) {
+    let is_own = |id: &&String| {
+        let entry = present.block(id).map(Block::entry);
+        entry.is_some_and(|entry| {
+            entry.author == Author::Human && entry.person.as_deref() == Some(person.as_str())
+        })
+    };
+    let is_new = |id: &String| base.at(id).is_none();
+    let theirs = present.ids.iter().filter(|id| is_new(id) && !ids.contains(id));
+    let mut open: Vec<&String> = theirs.filter(is_own).collect();
+    for (at, block) in mine.blocks().enumerate() {
+        if !is_new(&ids[at]) || present.at(&ids[at]).is_some() {
+            continue;
+        }
+        let text = mine.text(block);
+        let has_all = |id: &&String| {
+            let older = present.text(id).unwrap_or_default();
+            text.starts_with(older) || Bag::of(older).share_in(&Bag::of(text)) >= 1.0
+        };
+        if let Some(number) = open.iter().position(has_all) {
+            ids[at].clone_from(open.remove(number));
+        }
+    }
 }

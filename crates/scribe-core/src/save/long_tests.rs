@@ -17,7 +17,7 @@ const MANY_BLOCKS: usize = 12;
 /// Who does what, where, and whether a person looks again afterwards.
 type Step = (u8, u8, usize, usize, bool);
 
-/// The words that stand in one place only: `w17`.
+/// The words that stand in one place only: `w17x`.
 fn words(text: &str) -> BTreeSet<String> {
     let all = text.split(|c: char| !c.is_alphanumeric());
     all.filter(|word| word.starts_with('w') && word[1..].starts_with(|c: char| c.is_ascii_digit()))
@@ -131,7 +131,7 @@ fn run(steps: &[Step]) -> Result<BTreeSet<String>, TestCaseError> {
     let mut doubled = BTreeSet::new();
     let people: [UserId; 2] = ["ada".parse().unwrap(), "bob".parse().unwrap()];
     for (number, &step) in steps.iter().enumerate() {
-        let word = format!("w{number}");
+        let word = format!("w{number}x");
         let before = stands(&present, &suggestions);
         let Some(person) = people.get(usize::from(step.0 % 3)) else {
             present = narrated(&present, &word);

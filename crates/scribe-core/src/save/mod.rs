@@ -80,7 +80,7 @@ impl Save<'_> {
             };
         }
         let mine = Document::read_after(self.content, self.base);
-        let sides = blocks::Sides::new(self.base, self.present, &mine);
+        let sides = blocks::Sides::new(self.base, self.present, &mine, Some(self.person));
         let decided = sides.decide();
         let order = order::order(&sides, &decided);
         let mut saved =

@@ -282,6 +282,32 @@ fn where_markdown_will_not_have_both_the_persons_text_stands() {
 }
 
 #[test]
+fn a_person_who_writes_on_without_an_answer_says_it_once() {
+    let base = scribes(BASE);
+    for (first, then) in [
+        ("Hello wor", "Hello world, this is it."),
+        ("- one", "- one\n- two"),
+        ("## Tit", "## Title two"),
+        ("> Quo", "> Quoted, and more."),
+    ] {
+        let text = |new: &str| format!("{BASE}\n{new}\n");
+        let present = after_person(&base, &text(first), "ada");
+        let saved = merge(&base, &present, &text(then));
+        assert_eq!(saved.document.content(), text(then));
+        assert_eq!(saved.suggestions, []);
+        // Another person's stands.
+        let saved = merge(&base, &after_person(&base, &text(first), "bob"), &text(then));
+        for new in [first, then] {
+            assert!(
+                saved.document.content().contains(new),
+                "{:?}",
+                saved.document.content()
+            );
+        }
+    }
+}
+
+#[test]
 fn an_empty_text_is_a_persons_wish() {
     check(BASE, "", "", &[]);
     let base = scribes(BASE);

@@ -44,6 +44,8 @@ pub(super) struct Carried<'a> {
     apart: Vec<Apart<'a>>,
     /// The blocks of the base that both sides carried into one block, by the id of that one and where they stood.
     together: HashMap<&'a str, BTreeSet<usize>>,
+    /// The blocks that others split off, with text that the person removed where it was.
+    removed: BTreeSet<&'a str>,
 }
 
 /// Text that stands in another block for the others than for the person.
@@ -56,20 +58,32 @@ struct Apart<'a> {
 impl<'a> Carried<'a> {
     /// Finds it; nothing while only one of the two sides changed anything.
     pub(super) fn of(sides: &'a Sides<'_>) -> Self {
-        let differs = |id: &str| sides.mine.text(id) != sides.present.text(id);
-        let is_others = |id: &String| differs(id) && sides.present.text(id) != sides.base.text(id);
-        let is_mine = |id: &String| differs(id) && sides.mine.text(id) != sides.base.text(id);
-        if !sides.present.ids.iter().any(is_others) || !sides.mine.ids.iter().any(is_mine) {
+        let by_others = |id: &String| sides.present.text(id) != sides.base.text(id);
+        let by_person = |id: &String| sides.mine.text(id) != sides.base.text(id);
+        if !sides.present.ids.iter().any(by_others) || !sides.mine.ids.iter().any(by_person) {
             return Self::default();
         }
         let (base, present, mine) = (places(&sides.base), places(&sides.present), places(&sides.mine));
         let mut once = HashSet::new();
         let mut apart: HashMap<(&str, &str), Vec<String>> = HashMap::new();
         let mut together: HashMap<&str, BTreeSet<usize>> = HashMap::new();
+        let all_of_mine: HashSet<String> = words(sides.mine.document.content()).into_iter().collect();
+        let (mut removed, mut left) = (BTreeSet::new(), BTreeSet::new());
         for (word, theirs) in &present {
-            let (Some(from), Some(own)) = (base.get(word), mine.get(word)) else {
+            let Some(from) = base.get(word) else {
                 continue;
             };
+            let Some(own) = mine.get(word) else {
+                let is_new = sides.base.at(theirs).is_none();
+                if is_new
+                    && !all_of_mine.contains(word)
+                    && has_carried(&sides.base, &sides.present, from, theirs)
+                {
+                    removed.insert(*theirs);
+                }
+                continue;
+            };
+            left.insert(*theirs);
             once.insert(word.clone());
             let by_others = from != theirs && has_carried(&sides.base, &sides.present, from, theirs);
             let by_person = from != own && has_carried(&sides.base, &sides.mine, from, own);
@@ -85,10 +99,12 @@ impl<'a> Carried<'a> {
             .collect();
         // Whatever order the map has, the same save becomes the same text.
         apart.sort_unstable_by_key(|apart| (sides.present.at(apart.theirs), sides.mine.at(apart.own)));
+        let removed = removed.difference(&left).copied().collect();
         Self {
             once,
             apart,
             together,
+            removed,
         }
     }
 
@@ -126,6 +142,9 @@ impl<'a> Carried<'a> {
             .collect();
         for id in garbled {
             sides.give_back(&id, decided);
+        }
+        for id in &self.removed {
+            sides.give_back(id, decided);
         }
         // To give one back may bring another one's text back with it. Each is given back once, so this ends.
         let mut given_back: Vec<&str> = Vec::new();
@@ -241,6 +260,20 @@ mod tests {
         assert_eq!(found, suggested);
     }
 
+    #[track_caller]
+    fn check_text(base: &str, theirs: &str, mine: &str, expected: &str) {
+        let base = Document::read(base, &Manifest::of_scribe(base));
+        let present = Document::read_after(theirs, &base);
+        let person = "ada".parse().unwrap();
+        let save = Save {
+            base: &base,
+            present: &present,
+            content: mine,
+            person: &person,
+        };
+        assert_eq!(save.merge().document.content(), expected, "{theirs:?}");
+    }
+
     #[test]
     fn of_blocks_that_others_joined_the_persons_stand() {
         let joined = LISTS.replace("Nobody asks for the fare.\n\n", "");
@@ -307,6 +340,22 @@ mod tests {
         let expected = theirs.replace("Somebody waits", "Captain Avantika sleeps");
         let suggested = "Somebody waits at the harbour with forty sailors and no patience.";
         check(base, &theirs, &mine, &expected, &[suggested]);
+    }
+
+    #[test]
+    fn what_the_person_removed_is_gone_where_others_split_it_off() {
+        for (lamp, oil) in [
+            ("The lamp is brass.", "More oil here."),
+            ("The lamp is old brass from Nicodranas.", "More oil."),
+            ("The lamp.", "More oil is here in the cellar."),
+        ] {
+            let base = format!("# House\n\n{lamp} {oil}\n");
+            let split = format!("# House\n\n{lamp}\n\n{oil}\n");
+            for mine in [lamp, oil] {
+                let mine = format!("# House\n\n{mine}\n");
+                check_text(&base, &split, &mine, &mine);
+            }
+        }
     }
 
     #[test]
