@@ -78,11 +78,12 @@ struct VersionView {
 }
 
 #[derive(Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
+#[serde(tag = "type", rename_all = "lowercase")]
 enum AuthorView {
     Person {
         user: String,
     },
+    #[serde(rename_all = "camelCase")]
     Turn {
         conversation_id: String,
         message_id: String,
