@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use scribe_core::catch_up::{CatchUp, Earlier, catch_up};
+use scribe_core::chat::is_invisible;
 use scribe_core::style::StyleChoice;
 use scribe_core::turn::{ScribeTrigger, TriggerState};
 use scribe_core::{AssetId, ConversationId, ConversationKey, IdError};
@@ -229,12 +230,6 @@ pub(crate) fn check_title(title: &str) -> Result<String, ApiError> {
         ));
     }
     Ok(title.to_owned())
-}
-
-/// Marks that turn the direction of text, break lines or show nothing. Joiners are not among them: scripts and emoji
-/// need them.
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[derive(Deserialize, ToSchema)]

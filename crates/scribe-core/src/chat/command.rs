@@ -382,7 +382,9 @@ pub fn default_title(asked: &Asked) -> String {
     }
 }
 
-/// Marks that turn the direction of text, break lines or show nothing.
-fn is_invisible(character: char) -> bool {
+/// Marks that turn the direction of text, break lines or show nothing. Joiners are not among them: scripts and emoji
+/// need them.
+#[must_use]
+pub fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

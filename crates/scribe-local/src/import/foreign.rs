@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 use jiff::Timestamp;
+use scribe_core::chat::is_invisible;
 use scribe_core::import::{self, Contents, Imported};
 
 use super::transcript::{Line, Skipped, Transcript, Turn};
@@ -81,12 +82,13 @@ impl Found {
         match &self.contents {
             Contents::Turns => {
                 let transcript = Transcript::parse(&self.bytes);
-                transcript.conversations().join("\n")
+                let conversations = transcript.conversations().into_iter().map(one_line);
+                conversations.collect::<Vec<_>>().join("\n")
             }
             Contents::Conversations(conversations, errors) => {
                 let mut text = String::new();
                 for (index, conversation) in conversations.iter().enumerate() {
-                    let title = conversation.title.as_deref().unwrap_or("(no title)");
+                    let title = one_line(conversation.title.as_deref().unwrap_or("(no title)"));
                     let turns = conversation.turns.len();
                     let _ = writeln!(text, "{:>4}  {title} ({turns} turns)", index + 1);
                 }
@@ -169,13 +171,14 @@ fn add(transcript: &mut Transcript, conversation: Imported) {
     }
 }
 
-/// A title as the API takes it.
+/// A title as the API takes it, and as a terminal may show it.
 fn one_line(title: &str) -> String {
     let words: Vec<&str> = title
         .split(|c: char| c.is_whitespace() || c.is_control())
         .collect();
     let joined = words.join(" ");
-    joined.trim().chars().take(TITLE_CHARS).collect()
+    let shown = joined.trim().chars().filter(|c| !is_invisible(*c));
+    shown.take(TITLE_CHARS).collect()
 }
 
 #[cfg(test)]
