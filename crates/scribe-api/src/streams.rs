@@ -87,6 +87,7 @@ impl StreamPlace {
         Body::from_stream(Bounded {
             streaming,
             when_over: Some(when_over),
+            broken: None,
             over,
             _clock: AbortOnDropHandle::new(clock),
         })
@@ -115,6 +116,9 @@ struct Bounded {
     streaming: Arc<Streaming>,
     /// None once it has ended.
     when_over: Option<WhenOver>,
+    /// Why it ends before its end, told when all that came before is on its way: the server drops what it has not sent
+    /// when a body breaks, and sends what it has whenever a body has nothing for it.
+    broken: Option<axum::Error>,
     over: Instant,
     _clock: AbortOnDropHandle<()>,
 }
@@ -123,6 +127,9 @@ impl Stream for Bounded {
     type Item = Result<Bytes, axum::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         self.streaming.waker.register(context.waker());
         // A body that always has more may keep the clock from its turn.
         if Instant::now() >= self.over {
@@ -133,20 +140,33 @@ impl Stream for Bounded {
             None => None,
         };
         match polled {
-            Some(Some(chunk)) => return Poll::Ready(Some(chunk)),
+            Some(Some(Ok(chunk))) => return Poll::Ready(Some(Ok(chunk))),
+            Some(Some(Err(error))) => {
+                self.when_over = None;
+                return self.break_off(error, context);
+            }
             Some(None) => {
                 self.when_over = None;
                 drop(self.streaming.take());
             }
             None => {}
         }
-        Poll::Ready(match self.when_over.take() {
+        match self.when_over.take() {
             Some(WhenOver::Break) => {
                 let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the answer took too long");
-                Some(Err(axum::Error::new(error)))
+                self.break_off(axum::Error::new(error), context)
             }
-            Some(WhenOver::End) | None => None,
-        })
+            Some(WhenOver::End) | None => Poll::Ready(None),
+        }
+    }
+}
+
+impl Bounded {
+    /// Ends with an error at the next look.
+    fn break_off<T>(&mut self, error: axum::Error, context: &Context<'_>) -> Poll<T> {
+        self.broken = Some(error);
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -162,6 +182,7 @@ mod tests {
     use std::convert::Infallible;
 
     use axum::body::to_bytes;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
     use crate::config::Limits;
@@ -248,5 +269,34 @@ mod tests {
         assert_eq!(readers.len(), 2);
         let chat = StreamPlace::from_request_parts(&mut parts, &()).await;
         chat.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_break_arrives() {
+        let tenant = Arc::new(tenant());
+        let router = axum::Router::new().route(
+            "/",
+            axum::routing::get(move || async move {
+                let chunks = ["one ", "two ", "three "].map(Ok).into_iter();
+                let broken = [Err(std::io::Error::other("broken"))];
+                let body = Body::from_stream(futures_util::stream::iter(chunks.chain(broken)));
+                place(&tenant).unwrap().body(body, WhenOver::Break)
+            }),
+        );
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        // It may end with a reset; what came before is what counts.
+        let _ = client.read_to_string(&mut answer).await;
+        for piece in ["one ", "two ", "three "] {
+            assert!(answer.contains(piece), "{piece} is not in {answer:?}");
+        }
+        assert!(!answer.contains("\r\n0\r\n"), "nobody takes a part for the whole");
     }
 }
