@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::blocks::{Decided, Kept, Side, Sides, Source};
+use crate::blocks::Block;
 use crate::words::{telling, words};
 
 /// The share of the words which one block lost or another one got, whichever are fewer, that must be the same.
@@ -187,10 +188,11 @@ fn standing(decided: &Decided, id: &str) -> HashSet<String> {
 }
 
 /// Whether a side carried text from one block into another: most of what it took out of the one, or put into the other,
-/// is the same. A new block got it only from one that was split: where the old one is gone, somebody has said something
-/// alike anew, such as a turn that is said instead of another one.
+/// is the same. A new block of the scribe's got it only from one that was split: where the old one is gone, a turn was
+/// said instead of another one, and says something alike.
 fn has_carried(base: &Side<'_>, side: &Side<'_>, from: &str, into: &str) -> bool {
-    if base.at(into).is_none() && side.at(from).is_none() {
+    let is_new = |block: &&Block| base.at(into).is_none() && block.is_scribes();
+    if side.at(from).is_none() && side.block(into).as_ref().is_some_and(is_new) {
         return false;
     }
     let had = counted(base.text(from));
