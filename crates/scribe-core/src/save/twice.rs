@@ -3,7 +3,8 @@
 //!
 //! Block by block each side is right, and together they say the same thing in two places. Worse, two people who tidy up
 //! afterwards may each take away another copy, and then it is gone. So such a block stands as the person has it, and
-//! what others made of it becomes a suggestion.
+//! what others made of it becomes a suggestion. The other way round, what the person removed stays removed where others
+//! split it off, and what others carried into a block that stays the person's is brought back where it was.
 //!
 //! A word that stands once in each of the three texts tells that text was carried, if most of what the one block lost
 //! is what the other one got. The same words in many places, as a form has them, tell nothing.
@@ -69,6 +70,8 @@ impl<'a> Carried<'a> {
         let mut apart: HashMap<(&str, &str), Vec<String>> = HashMap::new();
         let mut together: HashMap<&str, BTreeSet<usize>> = HashMap::new();
         let all_of_mine: HashSet<String> = words(sides.mine.document.content()).into_iter().collect();
+        let mut others = Moves::new(&sides.base, &sides.present);
+        let mut person = Moves::new(&sides.base, &sides.mine);
         let (mut removed, mut left) = (BTreeSet::new(), BTreeSet::new());
         for (word, theirs) in &present {
             let Some(from) = base.get(word) else {
@@ -76,18 +79,15 @@ impl<'a> Carried<'a> {
             };
             let Some(own) = mine.get(word) else {
                 let is_new = sides.base.at(theirs).is_none();
-                if is_new
-                    && !all_of_mine.contains(word)
-                    && has_carried(&sides.base, &sides.present, from, theirs)
-                {
+                if is_new && !all_of_mine.contains(word) && others.has(from, theirs) {
                     removed.insert(*theirs);
                 }
                 continue;
             };
             left.insert(*theirs);
             once.insert(word.clone());
-            let by_others = from != theirs && has_carried(&sides.base, &sides.present, from, theirs);
-            let by_person = from != own && has_carried(&sides.base, &sides.mine, from, own);
+            let by_others = others.has(from, theirs);
+            let by_person = person.has(from, own);
             if own != theirs && (by_others || by_person) {
                 apart.entry((theirs, own)).or_default().push(word.clone());
             } else if own == theirs && by_others && by_person {
@@ -132,6 +132,18 @@ impl<'a> Carried<'a> {
             .any(|word| self.once.contains(&word) && !seen.insert(word))
     }
 
+    /// The words of all blocks that text was carried from or into.
+    fn standing(&self, decided: &Decided) -> Standing<'a> {
+        let ids: HashSet<&str> = self
+            .apart
+            .iter()
+            .flat_map(|apart| [apart.theirs, apart.own])
+            .collect();
+        let kept = ids.into_iter().filter_map(|id| Some((id, decided.kept.get(id)?)));
+        kept.map(|(id, kept)| (id, words(&kept.text).into_iter().collect()))
+            .collect()
+    }
+
     /// Sees to it that no text stands twice, and that none is missing which both sides have.
     pub(super) fn settle(&self, sides: &Sides<'_>, decided: &mut Decided) {
         let is_garbled = |kept: &Kept| kept.source == Source::Both && self.is_twice(&kept.text);
@@ -148,82 +160,128 @@ impl<'a> Carried<'a> {
             sides.give_back(id, decided);
         }
         // To give one back may bring another one's text back with it. Each is given back once, so this ends.
-        let mut given_back: Vec<&str> = Vec::new();
+        let mut given_back: HashSet<&str> = HashSet::new();
         loop {
+            let standing = self.standing(decided);
             for apart in &self.apart {
-                if apart.is_missing(decided) {
+                if !decided.kept.contains_key(apart.own) && apart.is_missing(&standing) {
                     sides.bring_back(apart.own, decided);
                 }
             }
-            let is_open = |apart: &&Apart<'_>| !given_back.contains(&apart.theirs) && apart.is_twice(decided);
-            let Some(twice) = self.apart.iter().find(is_open) else {
+            let standing = self.standing(decided);
+            let twice = self.apart.iter().filter(|apart| apart.is_twice(&standing));
+            let twice: BTreeSet<&str> = twice.map(|apart| apart.theirs).collect();
+            let mut is_done = true;
+            for id in twice {
+                if given_back.insert(id) {
+                    sides.give_back(id, decided);
+                    is_done = false;
+                }
+            }
+            if is_done {
                 return;
-            };
-            given_back.push(twice.theirs);
-            sides.give_back(twice.theirs, decided);
+            }
         }
     }
 }
+
+/// The words of blocks as they are to stand.
+type Standing<'a> = HashMap<&'a str, HashSet<String>>;
 
 impl Apart<'_> {
     /// Whether a word of it stands in both blocks.
-    fn is_twice(&self, decided: &Decided) -> bool {
-        let (theirs, own) = (standing(decided, self.theirs), standing(decided, self.own));
-        let stands = |word: &String| theirs.contains(word) && own.contains(word);
-        self.words.iter().any(stands)
+    fn is_twice(&self, standing: &Standing<'_>) -> bool {
+        let both = standing.get(self.theirs).zip(standing.get(self.own));
+        both.is_some_and(|(theirs, own)| {
+            let stands = |word: &String| theirs.contains(word) && own.contains(word);
+            self.words.iter().any(stands)
+        })
     }
 
-    /// Whether the person's block is gone, because others carried it away, and a word of it is not where they carried it:
-    /// that block stands as the person has it.
-    fn is_missing(&self, decided: &Decided) -> bool {
-        let theirs = standing(decided, self.theirs);
-        !decided.kept.contains_key(self.own) && self.words.iter().any(|word| !theirs.contains(word))
+    /// Whether a word of it is not where others carried it: that block stands as the person has it.
+    fn is_missing(&self, standing: &Standing<'_>) -> bool {
+        let theirs = standing.get(self.theirs);
+        let stands = |word: &String| theirs.is_some_and(|theirs| theirs.contains(word));
+        !self.words.iter().all(stands)
     }
 }
 
-/// The words of a block as it is to stand; none where it is not to.
-fn standing(decided: &Decided, id: &str) -> HashSet<String> {
-    let kept = decided.kept.get(id);
-    kept.into_iter().flat_map(|kept| words(&kept.text)).collect()
+/// What a side took out of the base's blocks and put into its own, counted once for each: a text of a megabyte may be one
+/// block, or a thousand that went into one.
+struct Moves<'a> {
+    base: &'a Side<'a>,
+    side: &'a Side<'a>,
+    lost: HashMap<&'a str, Counts>,
+    got: HashMap<&'a str, Counts>,
+    known: HashMap<(&'a str, &'a str), bool>,
 }
 
-/// Whether a side carried text from one block into another: most of what it took out of the one, or put into the other,
-/// is the same. A new block of the scribe's got it only from one that was split: where the old one is gone, a turn was
-/// said instead of another one, and says something alike.
-fn has_carried(base: &Side<'_>, side: &Side<'_>, from: &str, into: &str) -> bool {
-    let is_new = |block: &&Block| base.at(into).is_none() && block.is_scribes();
-    if side.at(from).is_none() && side.block(into).as_ref().is_some_and(is_new) {
-        return false;
+/// Telling words, each with how often.
+struct Counts {
+    words: HashMap<u64, usize>,
+    all: usize,
+    /// How many the block had or has.
+    whole: usize,
+}
+
+impl Counts {
+    /// The words that a text has more often than another one.
+    fn of(text: Option<&str>, without: Option<&str>) -> Self {
+        let mut words: HashMap<u64, usize> = HashMap::new();
+        let mut whole = 0;
+        for word in text.into_iter().flat_map(telling) {
+            *words.entry(word).or_default() += 1;
+            whole += 1;
+        }
+        for word in without.into_iter().flat_map(telling) {
+            if let Some(count) = words.get_mut(&word) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        let all = words.values().sum();
+        Self { words, all, whole }
     }
-    let had = counted(base.text(from));
-    let has = counted(side.text(into));
-    let whole = had.values().sum::<usize>().min(has.values().sum());
-    let (lost, got) = (less(had, side.text(from)), less(has, base.text(into)));
-    let fewer = lost.values().sum::<usize>().min(got.values().sum());
-    let same: usize = lost
-        .iter()
-        .map(|(word, count)| *count.min(got.get(word).unwrap_or(&0)))
-        .sum();
-    same as f64 >= MOST_OF_IT * fewer as f64 && (same >= A_FEW || same == whole)
 }
 
-/// The telling words of a text, each with how often it stands there.
-fn counted(text: Option<&str>) -> HashMap<u64, usize> {
-    let mut counts = HashMap::new();
-    for word in text.into_iter().flat_map(telling) {
-        *counts.entry(word).or_default() += 1;
-    }
-    counts
-}
-
-/// The same without those of another text.
-fn less(mut counts: HashMap<u64, usize>, than: Option<&str>) -> HashMap<u64, usize> {
-    for (word, less) in counted(than) {
-        if let Some(count) = counts.get_mut(&word) {
-            *count = count.saturating_sub(less);
+impl<'a> Moves<'a> {
+    fn new(base: &'a Side<'a>, side: &'a Side<'a>) -> Self {
+        Self {
+            base,
+            side,
+            lost: HashMap::new(),
+            got: HashMap::new(),
+            known: HashMap::new(),
         }
     }
-    counts
+
+    /// Whether the side carried text from one block into another: most of what it took out of the one, or put into the
+    /// other, is the same. A new block of the scribe's got it only from one that was split: where the old one is gone,
+    /// a turn was said instead of another one, and says something alike.
+    fn has(&mut self, from: &'a str, into: &'a str) -> bool {
+        if from == into {
+            return false;
+        }
+        if let Some(known) = self.known.get(&(from, into)) {
+            return *known;
+        }
+        let (base, side) = (self.base, self.side);
+        let is_new = |block: &&Block| base.at(into).is_none() && block.is_scribes();
+        let is_said_instead = side.at(from).is_none() && side.block(into).as_ref().is_some_and(is_new);
+        let has = !is_said_instead && {
+            let lost = self.lost.entry(from);
+            let lost = lost.or_insert_with(|| Counts::of(base.text(from), side.text(from)));
+            let got = self.got.entry(into);
+            let got = got.or_insert_with(|| Counts::of(side.text(into), base.text(into)));
+            let words = lost.words.iter();
+            let same: usize = words
+                .map(|(word, count)| *count.min(got.words.get(word).unwrap_or(&0)))
+                .sum();
+            let fewer = lost.all.min(got.all);
+            same as f64 >= MOST_OF_IT * fewer as f64 && (same >= A_FEW || same == lost.whole.min(got.whole))
+        };
+        self.known.insert((from, into), has);
+        has
+    }
 }
 
 #[cfg(test)]
@@ -358,6 +416,17 @@ mod tests {
                 check_text(&base, &split, &mine, &mine);
             }
         }
+    }
+
+    /// If each word looked at its whole block again, this would take minutes.
+    #[test]
+    fn a_block_of_twenty_thousand_words_is_looked_at_once() {
+        let long: Vec<String> = (0..20_000).map(|n| format!("word{n}")).collect();
+        let long = long.join(" ");
+        let base = format!("# House\n\n{long}\n\nThe lamp is brass.\n");
+        let joined = format!("# House\n\n{long}\nThe lamp is brass.\n");
+        let mine = base.replace("lamp", "lantern");
+        check_text(&base, &joined, &mine, &mine);
     }
 
     #[test]
