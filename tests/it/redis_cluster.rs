@@ -175,7 +175,9 @@ async fn a_claim_whose_answer_is_lost_is_abandoned_behind_it() {
     let own = record(&ledger, &key, "m1").await;
     // The script is known to the node, so that the claim is one message.
     claim(&ledger, &key, &own, "before").await;
-    assert!(ledger.abandon(&key, "before").await.unwrap());
+    assert!(ledger.unclaim(&key, "before").await.unwrap());
+    let undone = ledger.trigger(&key, &own.message_id).await.unwrap().unwrap();
+    assert_eq!((undone.state, undone.attempts), (TriggerState::Pending, 0));
 
     let master = &cluster.masters[0];
     master.stop();
@@ -185,24 +187,29 @@ async fn a_claim_whose_answer_is_lost_is_abandoned_behind_it() {
         held_etag: None,
     };
     ledger.claim(&key, &request).await.unwrap_err();
-    ledger.abandon(&key, "lost").await.unwrap_err();
+    ledger.unclaim(&key, "lost").await.unwrap_err();
     master.go_on();
+    // Commands of another connection may come before those two, so it is asked until both were done: the claim has its
+    // time, and nothing else is left of it.
     let lease = format!("scribe:lease:{{{key}}}");
-    // Commands of another connection may come before those two, so it is asked until the claim was done.
-    loop {
-        let stored = ledger.trigger(&key, &own.message_id).await;
-        if stored.is_ok_and(|stored| stored.unwrap().attempts == 2) {
-            break;
-        }
-    }
-    let abandoned = async {
-        while master.command::<Option<String>>(&["GET", &lease]).await.is_some() {
+    let claimed_at = |trigger: &ScribeTrigger| trigger.times.claimed;
+    let unclaimed = async {
+        loop {
+            let stored = ledger.trigger(&key, &own.message_id).await.ok().flatten();
+            let held = master.command::<Option<String>>(&["GET", &lease]).await;
+            if let Some(stored) = stored
+                && claimed_at(&stored) > claimed_at(&undone)
+                && held.is_none()
+            {
+                return stored;
+            }
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), abandoned)
+    let stored = tokio::time::timeout(Duration::from_secs(5), unclaimed)
         .await
         .expect("the lease must be given back long before it ends by itself");
+    assert_eq!((stored.state, stored.attempts), (TriggerState::Pending, 0));
 }
 
 #[tokio::test]

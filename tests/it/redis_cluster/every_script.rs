@@ -128,6 +128,8 @@ async fn everything(ledger: &Ledger, key: &ConversationKey) {
     let replayed = ledger.replay(key, &claimed).await.unwrap();
     assert!(matches!(replayed, Replayed::Queued(_)), "{replayed:?}");
     claim(ledger, key, &third, "d").await;
+    assert!(ledger.unclaim(key, "d").await.unwrap());
+    claim(ledger, key, &third, "d").await;
     assert!(ledger.abandon(key, "d").await.unwrap());
 
     let pace = SweepPace {
@@ -172,6 +174,8 @@ async fn everything(ledger: &Ledger, key: &ConversationKey) {
 
     assert_eq!(ledger.session(key).await.unwrap().unwrap().title, "Salt");
     assert_eq!(ledger.triggers(key).await.unwrap().len(), 3);
+    assert_eq!(ledger.forget_turns(key, &ids).await.unwrap(), 1);
+    assert_eq!(ledger.triggers(key).await.unwrap().len(), 2);
     assert_eq!(ledger.queue_status(key).await.unwrap().waiting, 1);
 }
 

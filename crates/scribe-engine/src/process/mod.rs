@@ -205,7 +205,7 @@ impl Engine {
                 );
                 // The claim may have been done although its answer was lost; a lease that nobody knows of would make
                 // the next event end as busy.
-                let _ = self.ledger.abandon(&key, &token).await;
+                let _ = self.ledger.unclaim(&key, &token).await;
                 return Ok(Outcome::RedisUnreachable);
             }
         };

@@ -73,6 +73,20 @@ impl Ledger {
         }
     }
 
+    /// Forgets turns that are written: the document in which they are is removed for good. What is owed is not touched.
+    /// Answers how many were known.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if Redis can't be reached.
+    pub async fn forget_turns(&self, key: &ConversationKey, ids: &[MessageId]) -> Result<u64, LedgerError> {
+        let mut call = self.scripts.forget_turns.prepare_invoke();
+        call.key(Keys::of(key).trigger);
+        for id in ids {
+            call.arg(id.as_str());
+        }
+        Ok(call.invoke_async(&mut self.connection.clone()).await?)
+    }
+
     /// Forgets all that Redis knows of a conversation, its turns' texts included.
     ///
     /// # Errors

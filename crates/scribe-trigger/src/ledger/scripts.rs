@@ -27,6 +27,7 @@ macro_rules! scripts {
 scripts!(
     record,
     claim,
+    abandon,
     renew,
     complete,
     release,
@@ -44,4 +45,11 @@ scripts!(
     dismiss,
     end,
     note_incomplete,
+    forget_turns,
+);
+
+/// The one that is sent as text, every time.
+pub(crate) const UNCLAIM: &str = concat!(
+    include_str!("scripts/trigger.lua"),
+    include_str!("scripts/unclaim.lua"),
 );

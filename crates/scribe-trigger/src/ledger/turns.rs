@@ -143,22 +143,36 @@ impl Ledger {
         })
     }
 
-    /// Gives a lease back that a claim may have taken although its answer was lost. It is sent behind that claim on
-    /// the same connection, so a Redis that only stood still for a while does both.
+    /// Undoes a claim that may have been done although its answer was lost, with the attempt that it counted. It is
+    /// sent behind that claim on the same connection, so a Redis that only stood still for a while does both.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if Redis can't be reached; the lease then ends by itself.
+    pub async fn unclaim(&self, key: &ConversationKey, token: &str) -> Result<bool, LedgerError> {
+        let keys = Keys::of(key);
+        // The whole text goes along: a hash that Redis does not know yet would need a second message, which nobody is
+        // left to send.
+        let given_back = redis::cmd("EVAL")
+            .arg(super::scripts::UNCLAIM)
+            .arg(3)
+            .arg(keys.lease)
+            .arg(keys.trigger)
+            .arg(keys.queue)
+            .arg(token)
+            .arg(self.trigger_ttl.as_secs())
+            .query_async(&mut self.connection.clone())
+            .await?;
+        Ok(given_back)
+    }
+
+    /// Gives a lease back.
     ///
     /// # Errors
     /// [`LedgerError`] if Redis can't be reached; the lease then ends by itself.
     pub async fn abandon(&self, key: &ConversationKey, token: &str) -> Result<bool, LedgerError> {
-        // The whole text goes along: a hash that Redis does not know yet would need a second message, which nobody is
-        // left to send.
-        let given_back = redis::cmd("EVAL")
-            .arg(include_str!("scripts/abandon.lua"))
-            .arg(1)
-            .arg(Keys::of(key).lease)
-            .arg(token)
-            .query_async(&mut self.connection.clone())
-            .await?;
-        Ok(given_back)
+        let mut call = self.scripts.abandon.prepare_invoke();
+        call.key(Keys::of(key).lease).arg(token);
+        Ok(call.invoke_async(&mut self.connection.clone()).await?)
     }
 
     /// Keeps the lease; answers false where it is another's or gone.

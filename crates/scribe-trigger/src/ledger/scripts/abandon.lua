@@ -1,5 +1,4 @@
--- abandon: gives a lease back that the caller may hold without knowing.
--- A claim whose answer was lost may have been done all the same. What it counted stays counted.
+-- abandon: gives a lease back that the caller may hold. The attempt that it was taken for stays counted.
 -- KEYS  1 lease
 -- ARGV  1 token
 -- Returns 1, or 0 where the lease is another's or gone.
