@@ -249,7 +249,7 @@ async fn removed_for_good_nothing_is_left_of_it() {
     check_ok(&removed);
     assert_eq!(
         removed.body["removed"],
-        json!({ "versions": 6, "turns": 2, "waiting": 1, "conversations": ["c1", "c2"],
+        json!({ "versions": 6, "turns": 3, "waiting": 1, "conversations": ["c1", "c2"],
             "keptConversations": ["c3"], "searchEntry": true })
     );
     for prefix in [
@@ -270,7 +270,12 @@ async fn removed_for_good_nothing_is_left_of_it() {
     );
     // The other conversation goes on.
     assert_eq!(world.state(&other, 5).await, Some(TriggerState::Pending));
-    assert_eq!(world.keys("tenants/default/turns/c3/").await.len(), 1);
+    // What it has said into the document that is gone is gone too.
+    assert_eq!(world.state(&other, 1).await, None);
+    assert_eq!(remains(&world, "tenants/default/turns/c3/").await, [""; 0]);
+    world.say(&other, 6).await;
+    world.pump(&engine).await;
+    assert_eq!(world.keys("tenants/default/turns/c3/").await.len(), 2);
     for gone in [
         delete(&world, &path).await,
         delete(&world, &format!("{path}?forever=true")).await,

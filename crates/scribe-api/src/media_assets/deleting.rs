@@ -68,7 +68,7 @@ struct Removed {
     /// The conversations of which nothing is left.
     #[schema(value_type = Vec<schemas::ConversationId>)]
     conversations: Vec<ConversationId>,
-    /// Conversations that also write, or wrote, to other documents: their turns are kept.
+    /// Conversations that also write, or wrote, to other documents: only their turns in this one are removed.
     #[schema(value_type = Vec<schemas::ConversationId>)]
     kept_conversations: Vec<ConversationId>,
     /// Whether there was a search entry.
@@ -107,7 +107,8 @@ impl From<Erased> for Removed {
 /// Delete a document, or remove it for good.
 ///
 /// Its conversations end first. A deleted document can be restored from its versions; with `forever=true` they are
-/// removed, and with them the turns of the conversations that wrote to nothing else. Either may be repeated.
+/// removed, and with them the turns that were written into it, and the conversations that wrote to nothing else. Either
+/// may be repeated.
 #[utoipa::path(
     delete, path = "/api/media-assets/{id}", operation_id = "deleteMediaAsset", tag = MEDIA_ASSETS,
     params(

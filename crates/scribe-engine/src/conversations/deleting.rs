@@ -43,7 +43,7 @@ pub struct Erased {
     pub waiting: u64,
     /// The conversations of which nothing is left.
     pub conversations: Vec<ConversationId>,
-    /// Those that write, or wrote, to other documents too: their turns are kept.
+    /// Those that write, or wrote, to other documents too: only their turns in this one are gone.
     pub kept: Vec<ConversationId>,
     /// Whether there was a search entry.
     pub search_entry: bool,
@@ -146,10 +146,15 @@ impl Conversations {
             kept: deleted.elsewhere.clone(),
             ..Erased::default()
         };
+        for conversation in &deleted.elsewhere {
+            let key = ConversationKey::new(tenant.clone(), conversation.clone());
+            erased.turns += self.erase_turns_of(&key, id).await?;
+        }
         for conversation in &deleted.conversations {
             let key = ConversationKey::new(tenant.clone(), conversation.clone());
             let documents = self.documents.documents_of(&key).await?;
             if documents.iter().any(|other| other != id) {
+                erased.turns += self.erase_turns_of(&key, id).await?;
                 erased.kept.push(key.conversation);
                 continue;
             }
@@ -165,6 +170,13 @@ impl Conversations {
         erased.versions = self.documents.purge_asset(tenant, id).await?;
         tracing::info!(asset.id = %id, "document {tenant}/{id} was removed for good by {user}");
         Ok((deleted, erased))
+    }
+
+    /// Removes the turns of a conversation that were written into a document, and leaves those of its others.
+    async fn erase_turns_of(&self, key: &ConversationKey, id: &AssetId) -> Result<u64, DeleteError> {
+        let written = self.documents.turns_written_into(key, id).await?;
+        self.ledger.forget_turns(key, &written).await?;
+        Ok(self.documents.purge_turns_of(key, &written).await?)
     }
 
     pub(super) async fn last_version(

@@ -1,13 +1,23 @@
 //! Documents removed for good: all of their versions, and what stands beside them.
 
+use std::collections::HashSet;
+
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
-use scribe_core::{AssetId, ConversationKey, TenantId};
-use scribe_trigger::aws;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use scribe_core::{AssetId, ConversationKey, MessageId, TenantId};
+use scribe_trigger::{TurnEvent, aws};
 
 use super::assets::asset_key;
 use super::conversation_objects::conversation_key;
 use super::versions::{LISTED_AT_ONCE, Listed, entries, next_marker};
-use super::{Documents, DocumentsError};
+use super::{Documents, DocumentsError, Got, parse};
+
+/// How many turns are read at once.
+const AT_ONCE: usize = 8;
+
+fn turns_prefix(key: &ConversationKey) -> String {
+    format!("tenants/{}/turns/{}/", key.tenant, key.conversation)
+}
 
 impl Documents {
     /// Removes all versions of a document for good. What hides it goes last, so that no older version shows up in
@@ -48,12 +58,65 @@ impl Documents {
     /// [`DocumentsError`] if S3 can't be reached; some may be gone.
     pub(crate) async fn purge_turns(&self, key: &ConversationKey) -> Result<(u64, u64), DocumentsError> {
         let ConversationKey { tenant, conversation } = key;
-        let turns = format!("tenants/{tenant}/turns/{conversation}/");
+        let turns = turns_prefix(key);
         let waiting = format!("waiting/{tenant}/{conversation}/");
         Ok((
             self.purge(&turns, |_| true).await?,
             self.purge(&waiting, |_| true).await?,
         ))
+    }
+
+    /// The turns of a conversation's transcript that were written into a document.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached, or a turn can't be read.
+    pub(crate) async fn turns_written_into(
+        &self,
+        key: &ConversationKey,
+        id: &AssetId,
+    ) -> Result<Vec<MessageId>, DocumentsError> {
+        let names = self.list(&turns_prefix(key)).await?;
+        let read = stream::iter(names.into_iter().filter_map(|listed| listed.key))
+            .map(|name| self.transcribed(name))
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<Vec<_>>()
+            .await?;
+        let turns = read.into_iter().flatten();
+        Ok(turns
+            .filter(|event| event.text_asset_id.as_ref() == Some(id))
+            .map(|event| event.message_id)
+            .collect())
+    }
+
+    async fn transcribed(&self, name: String) -> Result<Option<TurnEvent>, DocumentsError> {
+        match self.get(&name, None).await? {
+            Got::Found(object) => parse(&name, &object.bytes).map(Some),
+            Got::NotModified | Got::Absent => Ok(None),
+        }
+    }
+
+    /// Removes turns of a conversation's transcript for good.
+    ///
+    /// # Errors
+    /// [`DocumentsError`] if S3 can't be reached; some may be gone.
+    pub(crate) async fn purge_turns_of(
+        &self,
+        key: &ConversationKey,
+        ids: &[MessageId],
+    ) -> Result<u64, DocumentsError> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let prefix = turns_prefix(key);
+        let ids: HashSet<&str> = ids.iter().map(MessageId::as_str).collect();
+        let is_one = |name: &str| {
+            let turn = name
+                .strip_prefix(&prefix)
+                .and_then(|name| name.strip_suffix(".json"));
+            turn.and_then(|turn| turn.split_once('-'))
+                .is_some_and(|(_, id)| ids.contains(id))
+        };
+        self.purge(&prefix, is_one).await
     }
 
     /// Removes every version below a prefix, the delete markers last. Answers how many versions there were, markers
