@@ -4,6 +4,7 @@
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -207,6 +208,99 @@ async fn messages_of_openai_become_documents() {
     assert_eq!(conversations(&running).await.len(), 3);
 }
 
+/// An API that lets nobody start one conversation, and writes every turn of the others at once.
+async fn api_that_refuses(conversation: &'static str) -> String {
+    use axum::extract::Path;
+    use axum::routing::{get, post};
+    use axum::{Json, Router};
+    use http::StatusCode;
+
+    type Ids = Arc<Mutex<Vec<(String, String)>>>;
+    let sent = Ids::default();
+    let text = |body: &Value, field: &str| body[field].as_str().unwrap().to_owned();
+    let start = move |Json(body): Json<Value>| async move {
+        if text(&body, "conversationId") == conversation {
+            let error = json!({ "error": { "code": "full", "message": "there is no room for it" } });
+            (StatusCode::CONFLICT, Json(error))
+        } else {
+            (StatusCode::CREATED, Json(json!({})))
+        }
+    };
+    let (taken, listed) = (Ids::clone(&sent), sent);
+    let record = move |Json(body): Json<Value>| async move {
+        let id = (text(&body, "conversationId"), text(&body, "messageId"));
+        taken.lock().unwrap().push(id);
+        (StatusCode::ACCEPTED, Json(json!({ "delivery": "invoked" })))
+    };
+    let turns = move |Path(name): Path<String>| async move {
+        let sent = listed.lock().unwrap();
+        let own = sent.iter().filter(|(conversation, _)| *conversation == name);
+        let turns: Vec<Value> = own
+            .map(|(_, id)| json!({ "messageId": id, "state": "processed" }))
+            .collect();
+        Json(json!({ "turns": turns }))
+    };
+    let status = || async { Json(json!({ "status": { "scribeEnabled": true, "waiting": 0 } })) };
+    let base = "/api/chat/background-doc";
+    let router = Router::new()
+        .route("/healthz", get(|| async { "" }))
+        .route(&format!("{base}/start"), post(start))
+        .route(&format!("{base}/turns"), post(record))
+        .route(&format!("{base}/{{id}}/turns"), get(turns))
+        .route(&format!("{base}/{{id}}"), get(status));
+    let listener = crate::world::listener().await;
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_refused_is_named_once_and_the_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = api_that_refuses("second").await;
+    let turn = |conversation: &str, at: usize| {
+        let (asked, answered, _) = SAID[at];
+        json!({ "conversationId": conversation, "messageId": format!("m{at}"), "userMessage": asked,
+            "assistantResponse": answered })
+        .to_string()
+    };
+    let all = [
+        turn("first", 0),
+        turn("second", 0),
+        turn("second", 1),
+        turn("third", 0),
+        turn("first", 1),
+    ];
+    let all = file(&folder, "all.jsonl", all.join("\n"));
+    let (code, text) = import_to(&api, &all).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("3 processed, 0 failed, 2 refused;"), "{text}");
+    assert_eq!(text.matches("there is no room for it").count(), 2, "{text}");
+    let alone = file(&folder, "alone.jsonl", turn("second", 0));
+    let (code, text) = import_to(&api, &alone).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains("the conversation second can't be started: ")
+            && text.contains("there is no room for it"),
+        "{text}"
+    );
+}
+
+/// Imports to an API.
+async fn import_to(api: &str, path: &Path) -> (Option<i32>, String) {
+    let mut command = Command::new(program());
+    command
+        .args(["import", "--api", api, "--file"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = timeout(PATIENCE, command.output())
+        .await
+        .expect("it does not end")
+        .unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
 #[tokio::test]
 async fn an_export_of_chatgpt_becomes_documents_whatever_else_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -233,6 +327,9 @@ async fn an_export_of_chatgpt_becomes_documents_whatever_else_is_in_it() {
         {},
         large
     ]);
+    let mut all = all;
+    // What shows nothing is no title.
+    all[0]["title"] = "\u{200b}\u{2060}".into();
     let plain = file(&folder, "conversations.json", all.to_string());
     let (code, text) = running.import_with(&plain, &[]).await;
     assert_eq!(code, Some(1), "{text}");
@@ -250,7 +347,7 @@ async fn an_export_of_chatgpt_becomes_documents_whatever_else_is_in_it() {
         assert!(text.contains(expected), "{expected:?} is missing:\n{text}");
     }
     let (title, content, turns) = became(&running, "good").await;
-    assert_eq!(title, "The harbour of good");
+    assert_eq!(title, "conversations (good)");
     assert_eq!(turns, ["u1", "u2", "u3"]);
     check_document(&content, &["Barnabas", "Crispina"]);
     let (_, content, turns) = became(&running, "large").await;

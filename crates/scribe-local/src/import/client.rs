@@ -88,6 +88,9 @@ impl Client {
         let body = json!({ "conversationId": conversation, "title": title });
         let request = self.request(Method::POST, "start").json(&body);
         let (status, answer) = self.send(request).await?;
+        if status == StatusCode::UNAUTHORIZED {
+            bail!("the API does not let us in: {}", refusal(status, &answer));
+        }
         Ok(if status.is_success() {
             Sent::Accepted
         } else {

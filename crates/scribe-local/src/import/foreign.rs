@@ -153,8 +153,12 @@ fn add(transcript: &mut Transcript, conversation: Imported) {
     let id = conversation.conversation_id.to_string();
     transcript.unanswered += conversation.unanswered;
     // Without a turn there is nothing to start a document for.
-    if let Some(title) = conversation.title.filter(|_| !conversation.turns.is_empty()) {
-        transcript.titles.insert(id.clone(), one_line(&title));
+    let title = conversation.title.filter(|_| !conversation.turns.is_empty());
+    if let Some(title) = title
+        .map(|title| one_line(&title))
+        .filter(|title| !title.is_empty())
+    {
+        transcript.titles.insert(id.clone(), title);
     }
     for (index, turn) in conversation.turns.into_iter().enumerate() {
         let said_at = turn.said_at.and_then(|at| Timestamp::from_millisecond(at).ok());
@@ -172,7 +176,7 @@ fn add(transcript: &mut Transcript, conversation: Imported) {
 }
 
 /// A title as the API takes it, and as a terminal may show it.
-fn one_line(title: &str) -> String {
+pub(super) fn one_line(title: &str) -> String {
     let words: Vec<&str> = title
         .split(|c: char| c.is_whitespace() || c.is_control())
         .collect();

@@ -4,8 +4,8 @@
 //! What the file holds is told by its content (`foreign.rs`).
 //! Turns are sent in the order of the file, one after the other, with at most sixteen of them waiting. A
 //! second run skips what is done and goes on with the rest: a turn that is sent again under its id is the same
-//! turn. What can go wrong with a line or a turn is named with its number and does not stop the rest; an API that
-//! fails for longer than some seconds does.
+//! turn. What can go wrong with a line, a turn or one conversation of several is named and does not stop the rest; an
+//! API that fails for longer than some seconds does.
 
 mod client;
 mod foreign;
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use tokio::time::Instant;
 
 use client::{Client, Sent, TurnState};
@@ -145,24 +145,37 @@ struct Run {
     sent: BTreeMap<String, u64>,
     /// How many of a conversation's turns waited when the API was asked last, and were sent since.
     waiting: BTreeMap<String, u64>,
+    /// Where it stands, and why: a turn, or a conversation with all that are left of it.
     refused: Vec<(String, String)>,
     refused_ids: BTreeSet<Id>,
+    refused_conversations: BTreeSet<String>,
 }
 
 impl Run {
     /// Starts the conversations and looks what is done already.
     async fn begin(client: Client, transcript: &Transcript, title: &str) -> anyhow::Result<Self> {
         let conversations = transcript.conversations();
-        let mut done_before = BTreeSet::new();
+        let (mut done_before, mut refused_ids) = (BTreeSet::new(), BTreeSet::new());
+        let (mut refused, mut refused_conversations) = (Vec::new(), BTreeSet::new());
         for conversation in &conversations {
             let own = transcript.titles.get(*conversation);
             let title = match (conversations.len(), own) {
                 (1, _) => title.to_owned(),
                 (_, Some(own)) => own.clone(),
-                (_, None) => format!("{title} ({conversation})"),
+                (_, None) => foreign::one_line(&format!("{title} ({conversation})")),
             };
             if let Sent::Refused(reason) = client.start(conversation, &title).await? {
-                bail!("the conversation {conversation} can't be started: {reason}");
+                ensure!(
+                    conversations.len() > 1,
+                    "the conversation {conversation} can't be started: {reason}"
+                );
+                let place = format!("conversation {conversation}");
+                say(&format!("{place}: refused, {reason}"));
+                let of_it = |line: &&Line| line.turn.conversation_id == *conversation;
+                refused_ids.extend(transcript.lines.iter().filter(of_it).map(id));
+                refused.push((place, reason));
+                refused_conversations.insert((*conversation).to_owned());
+                continue;
             }
             let settled = client.turns(conversation).await?.into_iter().filter(is_settled);
             done_before.extend(settled.map(|turn| ((*conversation).to_owned(), turn.message_id)));
@@ -183,15 +196,16 @@ impl Run {
             done_before,
             sent,
             waiting,
-            refused: Vec::new(),
-            refused_ids: BTreeSet::new(),
+            refused,
+            refused_ids,
+            refused_conversations,
         })
     }
 
     /// Sends what is not done, and waits until nothing waits.
     async fn send_all(&mut self, transcript: &Transcript) -> anyhow::Result<()> {
         for line in &transcript.lines {
-            if self.done_before.contains(&id(line)) {
+            if self.done_before.contains(&id(line)) || self.refused_ids.contains(&id(line)) {
                 continue;
             }
             self.until_waiting_at_most(MOST_WAITING - 1).await?;
@@ -251,7 +265,7 @@ impl Run {
             .map(|(id, sent)| self.waiting.get(id).map_or(0, |left| *left.min(sent)))
             .sum();
         let done =
-            count(self.done_before.len()) + count(self.refused.len()) + self.sent.values().sum::<u64>()
+            count(self.done_before.len()) + count(self.refused_ids.len()) + self.sent.values().sum::<u64>()
                 - left;
         self.progress.show(done);
         Ok(())
@@ -263,7 +277,8 @@ impl Run {
         let mut last_open = usize::MAX;
         loop {
             let mut states = BTreeMap::new();
-            for conversation in transcript.conversations() {
+            let is_there = |name: &&str| !self.refused_conversations.contains(*name);
+            for conversation in transcript.conversations().into_iter().filter(is_there) {
                 let turns = self.client.turns(conversation).await?;
                 states.extend(
                     turns
@@ -272,6 +287,7 @@ impl Run {
                 );
             }
             let mut summary = Summary::new(&transcript.skipped, transcript.unanswered, &self.refused);
+            summary.refused_turns = self.refused_ids.len();
             for line in transcript
                 .lines
                 .iter()

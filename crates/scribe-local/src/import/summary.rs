@@ -17,7 +17,9 @@ pub(super) struct Summary {
     pub(super) pending: usize,
     /// Not known to the API, or not sent.
     pub(super) unknown: usize,
-    /// Lines that the API refused or that are no turns, and why.
+    /// How many turns the API refused.
+    pub(super) refused_turns: usize,
+    /// Turns and conversations that the API refused, and lines that are no turns, with the reasons.
     refused: Vec<(String, String)>,
     skipped: Vec<(String, String)>,
     /// Messages that nobody answered.
@@ -66,7 +68,7 @@ impl Summary {
 
     /// How many turns won't change any more.
     pub(super) fn settled(&self) -> usize {
-        self.processed + self.failed.len() + self.refused.len()
+        self.processed + self.failed.len() + self.refused_turns
     }
 
     /// Whether every line is in its document.
@@ -81,7 +83,7 @@ impl Summary {
             format!("{} failed", self.failed.len()),
         ];
         let rest = [
-            (self.refused.len(), "refused"),
+            (self.refused_turns, "refused"),
             (self.skipped.len(), "skipped"),
             (self.pending, "still waiting"),
             (
@@ -157,6 +159,7 @@ mod tests {
         let expected = "1 processed, 1 failed, 1 refused, 1 skipped, 1 still waiting, 1 not known to the API; \
                         1 min 1 s\n  failed: m2: the document was deleted\n  refused: line 7: messageId is too long\n  \
                         skipped: line 9: not JSON\n  one message without an answer, which makes no turn\nRun the same import again to go on where this one stopped.";
+        summary.refused_turns = 1;
         assert_eq!(summary.text(), expected);
     }
 }
