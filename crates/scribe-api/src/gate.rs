@@ -5,8 +5,9 @@
 //! `x-api-key`, which then decides alone: such a client may have an `Authorization` for somebody behind us. What the
 //! gate has read it takes out of the request, so no handler can pass it on or log it.
 //!
-//! What can go wrong: a token of another issuer, or one that has expired: 401, in words that tell nothing else. Which
-//! check refused it is in the log at `debug`, never the token.
+//! What can go wrong: a token of another issuer, or one that has expired: 401. Who has signed a token rightly is told
+//! which of its claims is wrong, others are told nothing; which check refused them is in the log at `debug`, never the
+//! token.
 
 pub(crate) mod cors;
 mod jwt;
@@ -58,6 +59,8 @@ enum Door {
 enum Refusal {
     Missing,
     Expired,
+    /// It is signed rightly, and says something that is refused.
+    Claim(&'static str),
     NotValid,
 }
 
@@ -160,6 +163,7 @@ impl From<Refusal> for ApiError {
                 HeaderValue::from_static("Bearer"),
             ),
             Refusal::Expired => ("token_expired", "the token has expired", INVALID),
+            Refusal::Claim(why) => ("token_not_valid", why, INVALID),
             Refusal::NotValid => ("token_not_valid", "the token is not valid", INVALID),
         };
         Self::new(StatusCode::UNAUTHORIZED, code, message).with_header(WWW_AUTHENTICATE, challenge)

@@ -26,7 +26,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        let limit = limits(&request).small_body_bytes;
+        let limit = Limit::of_small_bodies(&request);
         Ok(Self(read_json(request, limit).await?))
     }
 }
@@ -35,7 +35,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for LargeBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        let limit = limits(&request).body_bytes;
+        let limit = Limit::of_bodies(&request);
         Ok(Self(read_json(request, limit).await?))
     }
 }
@@ -47,10 +47,33 @@ impl<S: Send + Sync> FromRequest<S> for PassedBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        let limit = limits(&request).body_bytes;
+        let limit = Limit::of_bodies(&request);
         let (parts, body) = request.into_parts();
         check_json(&parts.headers)?;
         Ok(Self(read_bytes(&parts.headers, body, limit).await?))
+    }
+}
+
+/// How large a body may be, and what says so.
+#[derive(Clone, Copy)]
+struct Limit {
+    bytes: usize,
+    setting: &'static str,
+}
+
+impl Limit {
+    fn of_bodies(request: &Request) -> Self {
+        Self {
+            bytes: limits(request).body_bytes,
+            setting: "SCRIBE_MAX_BODY_BYTES",
+        }
+    }
+
+    fn of_small_bodies(request: &Request) -> Self {
+        Self {
+            bytes: limits(request).small_body_bytes,
+            setting: "SCRIBE_MAX_SMALL_BODY_BYTES",
+        }
     }
 }
 
@@ -76,7 +99,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathId<
     }
 }
 
-async fn read_json<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, ApiError> {
+async fn read_json<T: DeserializeOwned>(request: Request, limit: Limit) -> Result<T, ApiError> {
     let (parts, body) = request.into_parts();
     check_json(&parts.headers)?;
     parse(&read_bytes(&parts.headers, body, limit).await?)
@@ -104,12 +127,16 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The body, up to a limit. One that says beforehand that it is longer is not read at all.
-async fn read_bytes(headers: &HeaderMap, body: RawBody, limit: usize) -> Result<Bytes, ApiError> {
+async fn read_bytes(headers: &HeaderMap, body: RawBody, limit: Limit) -> Result<Bytes, ApiError> {
+    let Limit {
+        bytes: limit,
+        setting,
+    } = limit;
     let too_large = || {
         ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
-            format!("the body is larger than {limit} bytes"),
+            format!("the body is larger than the {limit} bytes of {setting}"),
         )
     };
     let announced = headers

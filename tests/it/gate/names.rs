@@ -16,7 +16,7 @@ async fn claims_that_are_no_names_name_nobody() {
     for odd in [
         json!(""),
         json!(long),
-        json!(7),
+        json!(7.5),
         json!(null),
         json!(true),
         json!(["acme"]),
@@ -70,6 +70,7 @@ async fn tenants_and_people_may_be_called_anything() {
         "ann@example.com",
         "https://id.example/t?id=7#x",
         "default",
+        "7",
         &"a".repeat(129),
         &"a".repeat(130),
         &"|".repeat(1024),

@@ -56,16 +56,26 @@ impl JwtVerifier {
         let read = jsonwebtoken::decode::<Map<String, Value>>(token, &self.key, &self.validation);
         let token = read.map_err(|error| refusal(&error))?;
         if token.header.crit.is_some() {
-            return Err(not_valid("it demands an extension"));
+            return Err(Refusal::Claim(
+                "the token demands an extension (crit), and none is known here",
+            ));
         }
-        let claim = |name: &str| token.claims.get(name).and_then(Value::as_str).unwrap_or_default();
-        // Subjects are as their issuer likes them: "auth0|5f7c", an e-mail address, a URL.
-        let tenant = TenantId::from_foreign(claim(&self.tenant_claim));
-        let user = UserId::from_foreign(claim(&self.user_claim));
+        // Names are as their issuer likes them: "auth0|5f7c", an e-mail address, a URL, the number of a row.
+        let claim = |name: &str| match token.claims.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) if number.is_u64() || number.is_i64() => number.to_string(),
+            _ => String::new(),
+        };
+        let tenant = TenantId::from_foreign(&claim(&self.tenant_claim));
+        let user = UserId::from_foreign(&claim(&self.user_claim));
         match (tenant, user) {
             (Ok(tenant), Ok(user)) => Ok(Caller { tenant, user }),
-            (Err(_), _) => Err(not_valid("it names no tenant by a text, or by too long a one")),
-            (_, Err(_)) => Err(not_valid("it names no user by a text, or by too long a one")),
+            (Err(_), _) => Err(Refusal::Claim(
+                "the token names no tenant: the claim that SCRIBE_JWT_TENANT_CLAIM says must be a text, and not too long a one",
+            )),
+            (_, Err(_)) => Err(Refusal::Claim(
+                "the token names no user: the claim that SCRIBE_JWT_USER_CLAIM says must be a text, and not too long a one",
+            )),
         }
     }
 }
@@ -79,10 +89,19 @@ fn not_valid(why: &'static str) -> Refusal {
 fn refusal(error: &Error) -> Refusal {
     match error.kind() {
         ErrorKind::ExpiredSignature => Refusal::Expired,
-        ErrorKind::ImmatureSignature => not_valid("it is not valid yet"),
-        ErrorKind::MissingRequiredClaim(_) => not_valid("exp, or a claim that is configured, is missing"),
-        ErrorKind::InvalidIssuer => not_valid("another issuer signed it"),
-        ErrorKind::InvalidAudience => not_valid("it is for another audience"),
+        // The signature is checked before the claims, so these are told to whoever could sign.
+        ErrorKind::ImmatureSignature => Refusal::Claim("the token is not valid yet (nbf)"),
+        ErrorKind::MissingRequiredClaim(claim) => match claim.as_str() {
+            "exp" => Refusal::Claim("the token never expires; it needs the claim exp"),
+            "iss" => Refusal::Claim("the token names no issuer (iss), and SCRIBE_JWT_ISSUER demands one"),
+            _ => Refusal::Claim("the token names no audience (aud), and SCRIBE_JWT_AUDIENCE demands one"),
+        },
+        ErrorKind::InvalidIssuer => {
+            Refusal::Claim("the token is by an issuer (iss) that SCRIBE_JWT_ISSUER does not name")
+        }
+        ErrorKind::InvalidAudience => {
+            Refusal::Claim("the token is for an audience (aud) that SCRIBE_JWT_AUDIENCE does not name")
+        }
         ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm => {
             not_valid("it is not signed with HS256")
         }

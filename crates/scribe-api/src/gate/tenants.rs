@@ -59,7 +59,7 @@ impl Tenants {
                 let wait = until.wait_time_from(tenant.rate.clock().now());
                 Err(too_many(
                     "too_many_requests",
-                    "this tenant asks more often than it may",
+                    "this tenant asks more often than SCRIBE_RATE_PER_S and SCRIBE_RATE_BURST allow; wait as retry-after says",
                     wait.as_secs() + 1,
                 ))
             }
@@ -96,7 +96,7 @@ impl Tenant {
         let place = place.map_err(|_| {
             too_many(
                 "too_many_streams",
-                "too many answers stream to this tenant already; end one, or wait",
+                "as many answers as SCRIBE_STREAMS_PER_TENANT allows stream to this tenant already; end one, or wait",
                 1,
             )
         })?;
