@@ -177,8 +177,8 @@ pub(crate) async fn record_earlier(
     turns: Vec<TurnRequest>,
 ) -> Result<usize, StartError> {
     let key = started.session.key();
-    // What was said while it was off was not for the document.
-    if turns.is_empty() || started.resumed {
+    // What was said while it was off was not for the document, and nobody can tell it from the rest.
+    if turns.is_empty() || started.was_off {
         return Ok(0);
     }
     if !started.created {

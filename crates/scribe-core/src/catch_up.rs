@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::chat::command;
 use crate::ids::MessageId;
 
 /// How many tokens of messages a turn takes; a token counts as four bytes. One pair of messages that is larger is a
@@ -69,7 +70,8 @@ impl fmt::Debug for CatchUp {
 /// Groups messages into turns, in their order. A person's messages and the answers to them stay together.
 ///
 /// The same messages give the same turns with the same ids, so a start that is repeated writes nothing twice. Where
-/// more messages follow the second time, the turns are the same up to the last one of the first time.
+/// more messages follow the second time, the turns are the same up to the last one of the first time. What was said to
+/// the scribe alone is left out, as it is from every turn.
 #[must_use]
 pub fn catch_up(messages: &[Earlier]) -> Vec<CatchUp> {
     let said: Vec<&Earlier> = messages
@@ -78,7 +80,8 @@ pub fn catch_up(messages: &[Earlier]) -> Vec<CatchUp> {
         .collect();
     let mut batches: Vec<Vec<&Earlier>> = Vec::new();
     let mut size = 0;
-    for pair in said.chunk_by(|a, b| !(a.role == Speaker::Assistant && b.role == Speaker::User)) {
+    let pairs = said.chunk_by(|a, b| !(a.role == Speaker::Assistant && b.role == Speaker::User));
+    for pair in pairs.filter(|pair| !is_command(pair)) {
         let bytes: usize = pair.iter().map(|message| message.content.len()).sum();
         match batches.last_mut() {
             Some(batch) if size + bytes <= TURN_TOKENS * 4 => {
@@ -103,6 +106,14 @@ pub fn catch_up(messages: &[Earlier]) -> Vec<CatchUp> {
             Some(turn(message_id, batch))
         })
         .collect()
+}
+
+/// Whether a person's message is nothing but a command, which no document is about.
+fn is_command(pair: &[&Earlier]) -> bool {
+    let mut asked = pair.iter().filter(|message| message.role == Speaker::User);
+    let only = asked.next().filter(|_| asked.next().is_none());
+    only.and_then(|message| command(&message.content))
+        .is_some_and(|commanded| commanded.alone)
 }
 
 fn turn(message_id: MessageId, mut batch: Vec<&Earlier>) -> CatchUp {
@@ -210,6 +221,23 @@ mod tests {
         let fewer = ids(&messages[..8]);
         assert_eq!(first[..fewer.len()], fewer);
         assert!(fewer.len() > 1);
+    }
+
+    #[test]
+    fn what_was_said_to_the_scribe_alone_is_left_out() {
+        let (user, assistant) = (Speaker::User, Speaker::Assistant);
+        let messages = [
+            said(user, "Who keeps the lamp?"),
+            said(assistant, "Maren."),
+            said(user, "Please start the scribe, call it The Lamp."),
+            said(assistant, "It is on."),
+            said(user, "Stop the scribe. Who guards the gate?"),
+            said(assistant, "Voss."),
+        ];
+        let turns = catch_up(&messages);
+        assert_eq!(turns.len(), 1);
+        assert_eq!(turns[0].earlier, messages[..2]);
+        assert_eq!(turns[0].assistant_response, "Voss.");
     }
 
     #[test]

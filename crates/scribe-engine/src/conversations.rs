@@ -82,8 +82,8 @@ pub struct Started {
     pub session: ActiveScribeSession,
     /// Whether the document was created now; if not, it was there before.
     pub created: bool,
-    /// Whether the scribe was there and off, so that this only switched it on.
-    pub resumed: bool,
+    /// Whether the scribe was there before, and off at some time.
+    pub was_off: bool,
 }
 
 /// A conversation as it stands.
@@ -156,14 +156,14 @@ impl Conversations {
             style: start.style,
             instructions: start.instructions.clone(),
             scribe_enabled: true,
+            was_off: false,
             created_at: now,
         };
-        let (conversation, is_new, resumed) = match self.documents.create_conversation(&wanted).await? {
-            Written::Done { .. } => (wanted, true, false),
+        let (conversation, is_new) = match self.documents.create_conversation(&wanted).await? {
+            Written::Done { .. } => (wanted, true),
             Written::Conflict | Written::Gone => {
                 let found = self.switch_object(&start.key, true).await?;
-                let (found, was_off) = found.ok_or(ConversationError::Contended)?;
-                (found, false, was_off)
+                (found.ok_or(ConversationError::Contended)?, false)
             }
         };
         let new = MediaAsset::started(NewDocument {
@@ -201,7 +201,7 @@ impl Conversations {
         Ok(Started {
             session,
             created,
-            resumed,
+            was_off: conversation.was_off,
         })
     }
 
@@ -214,7 +214,7 @@ impl Conversations {
         key: &ConversationKey,
         enabled: bool,
     ) -> Result<Option<ActiveScribeSession>, ConversationError> {
-        let Some((conversation, _)) = self.switch_object(key, enabled).await? else {
+        let Some(conversation) = self.switch_object(key, enabled).await? else {
             return Ok(None);
         };
         let switched = if enabled {
@@ -356,17 +356,18 @@ impl Conversations {
         &self,
         key: &ConversationKey,
         enabled: bool,
-    ) -> Result<Option<(Conversation, bool)>, ConversationError> {
+    ) -> Result<Option<Conversation>, ConversationError> {
         for _ in 0..CHANGE_TRIES {
             let Some((mut conversation, etag)) = self.documents.conversation(key).await? else {
                 return Ok(None);
             };
             if conversation.scribe_enabled == enabled {
-                return Ok(Some((conversation, false)));
+                return Ok(Some(conversation));
             }
             conversation.scribe_enabled = enabled;
+            conversation.was_off = true;
             match self.documents.replace_conversation(&conversation, &etag).await? {
-                Written::Done { .. } => return Ok(Some((conversation, true))),
+                Written::Done { .. } => return Ok(Some(conversation)),
                 Written::Gone => return Ok(None),
                 Written::Conflict => {}
             }

@@ -79,14 +79,14 @@ impl Conversations {
             style: evidence.map_or(StyleChoice::Always(asset.metadata.style), |_| StyleChoice::Auto),
             instructions: asset.metadata.instructions.clone(),
             scribe_enabled: true,
+            was_off: false,
             created_at: iso(Timestamp::now()),
         };
         let (conversation, created) = match self.documents.create_conversation(&wanted).await? {
             Written::Done { .. } => (wanted, true),
             Written::Conflict | Written::Gone => {
                 let found = self.switch_object(key, true).await?;
-                let (found, _) = found.ok_or(ConversationError::Contended)?;
-                (found, false)
+                (found.ok_or(ConversationError::Contended)?, false)
             }
         };
         if conversation.text_asset_id != *id {

@@ -1,6 +1,7 @@
 //! What S3 knows of turns that Redis may have forgotten: whether an id stood for other texts, and which turns of a
 //! conversation its document has. It is asked only where Redis can't be sure.
 
+use scribe_core::turn::TriggerState;
 use scribe_core::{ConversationKey, MessageId, Record, Seq};
 
 use super::{ConversationError, Conversations};
@@ -22,9 +23,10 @@ impl Conversations {
         answer: &str,
     ) -> Result<bool, ConversationError> {
         let is_other = |user: &str, assistant: &str| user != user_message || assistant != answer;
-        // Without Redis S3 may still know.
+        // Without Redis S3 may still know. What never became whole has no texts.
         if let Ok(Some(known)) = self.ledger.trigger(key, message_id).await
             && !known.text_lost
+            && known.state != TriggerState::Incomplete
             && is_other(&known.user_message, &known.assistant_response)
         {
             return Ok(true);

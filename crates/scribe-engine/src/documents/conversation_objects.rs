@@ -30,6 +30,9 @@ pub struct Conversation {
     pub instructions: Option<String>,
     /// Whether turns are written down.
     pub scribe_enabled: bool,
+    /// Whether they once were not: what was said then is not for the document.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_off: bool,
     /// When it was started, ISO 8601.
     pub created_at: String,
 }
