@@ -69,6 +69,11 @@ fn asking(parts: &Parts) -> Result<&Tenant, ApiError> {
 }
 
 impl StreamPlace {
+    /// How long a body may take.
+    pub(crate) fn longest(&self) -> Duration {
+        self.longest
+    }
+
     /// The body, for as long as it may take.
     pub(crate) fn body(self, body: Body, when_over: WhenOver) -> Body {
         let streaming = Arc::new(Streaming {

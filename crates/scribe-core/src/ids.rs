@@ -37,6 +37,9 @@ pub enum IdError {
     /// Nothing was given.
     #[error("must not be empty")]
     Empty,
+    /// Neither a text nor a whole number.
+    #[error("must be a text")]
+    NotText,
     /// Longer than is taken.
     #[error("is {bytes} bytes long, at most {most} are taken")]
     TooLong {

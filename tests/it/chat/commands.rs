@@ -79,6 +79,8 @@ async fn what_was_said_while_it_was_off_stays_outside() {
         ("Stop the scribe.", "It is off."),
         ("Who keeps the lamp?", "Milestone-0001: Maren keeps the lamp."),
         ("Start the scribe.", "It is on."),
+        // Said once more, because nobody heard the answer.
+        ("Start the scribe.", "It is on."),
     ] {
         said.push(("user", wish));
         bench.chat.script(answers(answer));
@@ -241,4 +243,20 @@ async fn a_header_or_a_setting_starts_a_scribe_by_itself_and_switches_none_on() 
         "Who keeps the lamp"
     );
     assert_eq!(bench.world.ledger().triggers(&key(&id)).await.unwrap().len(), 1);
+
+    // Whoever wants none has none, until they want one.
+    let mut said = vec![("user", "Stop the scribe."), ("assistant", "There is none.")];
+    for (wish, has_one) in [
+        ("What does the ferry cost?", false),
+        ("Start the scribe.", true),
+        ("Who is the captain?", true),
+    ] {
+        said.push(("user", wish));
+        bench.chat.script(answers("Voss."));
+        let answering = bench.ask(LORE, &conversation("c9", &said), &[]).await;
+        answering.text().await;
+        said.push(("assistant", "Voss."));
+        let found = crate::api::get(&bench.world, "/api/chat/background-doc/c9").await;
+        assert_eq!(found.status == 200, has_one, "{wish}: {}", found.body);
+    }
 }

@@ -173,7 +173,10 @@ async fn no_chat_or_a_slow_one_is_told_in_the_routes_own_shape() {
     dictation.say(says("Ma"));
     assert_eq!(answering.rest().await, (says("Ma").into_bytes(), false));
     bench
-        .check_incomplete("still", "the answer broke off before its end")
+        .check_incomplete(
+            "still",
+            "the answer stood still for longer than CHAT_IDLE_TIMEOUT_MS",
+        )
         .await;
 
     // Taken, and given back: nobody listens there.
@@ -188,6 +191,8 @@ async fn no_chat_or_a_slow_one_is_told_in_the_routes_own_shape() {
     .await;
     let answering = gone.ask(LORE, &asks("Who?"), &named("gone")).await;
     assert_eq!(answering.status, 502);
+    assert_eq!(answering.headers["x-scribe-conversation-id"], "c1");
+    assert_eq!(answering.headers["x-scribe-message-id"], "gone");
     assert_eq!(answering.json().await["error"]["code"], "chat_unreachable");
     gone.check_incomplete("gone", "the chat could not be reached")
         .await;
@@ -201,6 +206,57 @@ async fn no_chat_or_a_slow_one_is_told_in_the_routes_own_shape() {
         (&json!("server_error"), &json!("chat_unreachable"))
     );
     assert!(error["message"].is_string() && error["param"].is_null());
+}
+
+/// Nothing of the one that broke off is a text that the whole one could differ from.
+#[tokio::test]
+async fn a_half_answer_and_the_whole_one_are_one_turn_though_redis_is_not_there() {
+    let mut bench = Bench::new().await;
+    let mut world = crate::world::World::tapped(|_| {}).await;
+    world.chat = bench.world.chat.clone();
+    world.start(&key("c1")).await;
+    bench.api = world.api();
+    bench.world = world;
+    let dictation = bench.chat.dictate();
+    let mut answering = bench.ask(LORE, &asks("Who?"), &named("m1")).await;
+    dictation.say(says("Ma"));
+    answering.piece().await.unwrap().unwrap();
+    drop(answering);
+    bench
+        .check_incomplete("m1", "the client left before the answer was whole")
+        .await;
+
+    bench
+        .world
+        .gate
+        .set(|step| match (step.wire, step.name.as_str()) {
+            (Wire::Redis, "record") => Action::Cut,
+            _ => Action::Pass,
+        });
+    bench.chat.script(Scripted::events(&(says("Maren.") + &ends())));
+    let answering = bench.ask(LORE, &asks("Who?"), &named("m1")).await;
+    answering.text().await;
+    let event = bench.world.lambda.take().unwrap();
+    assert_eq!(
+        (event.message_id.as_str(), event.assistant_response.as_str()),
+        ("m1", "Maren.")
+    );
+    assert_eq!(bench.world.lambda.taken(), 1, "it is said once");
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_is_cut_and_says_by_which_setting() {
+    let mut bench = Bench::new().await;
+    let mut config = scribe_api::config::ApiConfig::default();
+    config.limits.stream_max = Duration::from_millis(300);
+    bench.api = bench.world.api_with(&config);
+    let dictation = bench.chat.dictate();
+    let mut answering = bench.ask(LORE, &asks("Who?"), &named("long")).await;
+    dictation.say(says("Ma"));
+    assert_eq!(answering.rest().await, (says("Ma").into_bytes(), false));
+    bench
+        .check_incomplete("long", "the answer took longer than SCRIBE_STREAM_MAX_S")
+        .await;
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ pub(crate) async fn ask(
             }
         }
     };
-    answer(answered, asking, &state.open_chats, place).await
+    Ok(answer::<ApiError>(answered, asking, &state.open_chats, place).await)
 }
 
 /// The conversation's document, if it comes in time.

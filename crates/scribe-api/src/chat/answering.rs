@@ -5,14 +5,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::Stream;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, StatusCode};
-use scribe_core::chat::{AnswerReader, Finding, Form};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use scribe_core::chat::{AnswerReader, Finding, Form, Incompletion};
 use scribe_engine::chat::{Answer, AnswerBody, UpstreamError};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::asking::{Asking, COMMAND, CONVERSATION, MESSAGE};
@@ -25,23 +26,41 @@ use crate::streams::{StreamPlace, WhenOver};
 const DATA_STREAM: &str = "x-vercel-ai-data-stream";
 
 /// Waits for the chat's answer and passes it on; or notes that there is none, and why.
-pub(super) async fn answer<E: From<UpstreamError>>(
+pub(super) async fn answer<E: From<UpstreamError> + IntoResponse>(
     answered: impl Future<Output = Result<Answer, UpstreamError>>,
     asking: Asking,
     open: &OpenChats,
     place: StreamPlace,
-) -> Result<Response, E> {
+) -> Response {
     let answered = tokio::select! {
         answered = answered => answered,
         () = open.cut() => Err(UpstreamError::Stopped),
     };
     match answered {
-        Ok(answer) => Ok(respond(answer, asking, open, place)),
+        Ok(answer) => respond(answer, asking, open, place),
         Err(error) => {
             tracing::warn!("a chat was not answered: {error}");
+            let mut response = E::from(error).into_response();
+            tell(response.headers_mut(), &asking);
             asking.following.unanswered(error.to_string());
-            Err(error.into())
+            response
         }
+    }
+}
+
+/// Names the turn, and what became of a command.
+fn tell(headers: &mut HeaderMap, asking: &Asking) {
+    let mut tell = |name, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    if let Some(outcome) = asking.outcome {
+        tell(COMMAND, outcome.word());
+    }
+    if let Some((key, message_id)) = asking.following.name() {
+        tell(CONVERSATION, key.conversation.as_str());
+        tell(MESSAGE, message_id.as_str());
     }
 }
 
@@ -76,19 +95,10 @@ fn respond(mut answer: Answer, asking: Asking, open: &OpenChats, place: StreamPl
     };
     let status = answer.status;
     let mut headers = std::mem::take(&mut answer.headers);
-    let mut tell = |name, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
-    };
-    if let Some(outcome) = asking.outcome {
-        tell(COMMAND, outcome.word());
-    }
+    tell(&mut headers, &asking);
     let body = match asking.following.name() {
         None => Body::from_stream(answer.body),
-        Some((key, message_id)) => {
-            tell(CONVERSATION, key.conversation.as_str());
-            tell(MESSAGE, message_id.as_str());
+        Some(_) => {
             if status.is_success() {
                 // The server would not wait for the end of a body whose length it knows.
                 headers.remove(CONTENT_LENGTH);
@@ -97,6 +107,7 @@ fn respond(mut answer: Answer, asking: Asking, open: &OpenChats, place: StreamPl
                     bytes: answer.body,
                     following: asking.following,
                     cut: Box::pin(open.cut()),
+                    until: Instant::now() + place.longest(),
                     ending: None,
                 })
             } else {
@@ -130,6 +141,8 @@ struct Followed {
     reader: Option<AnswerReader>,
     following: Following,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// When it is taken away, whoever reads it.
+    until: Instant,
     /// The wait for the turn to be recorded.
     ending: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
@@ -155,7 +168,7 @@ impl Stream for Followed {
             }
             // First, because an answer that always has more would never let it be seen.
             if self.cut.as_mut().poll(context).is_ready() {
-                self.conclude(AnswerReader::stopped);
+                self.conclude(|reader| reader.cut(Incompletion::ServiceStopped));
                 return Poll::Ready(Some(Err(UpstreamError::Stopped)));
             }
             match ready!(Pin::new(&mut self.bytes).poll_next(context)) {
@@ -166,7 +179,11 @@ impl Stream for Followed {
                     return Poll::Ready(Some(Ok(bytes)));
                 }
                 Some(Err(error)) => {
-                    self.conclude(AnswerReader::broken_off);
+                    let why = match error {
+                        UpstreamError::StoodStill(_) => Incompletion::StoodStill,
+                        _ => Incompletion::BrokenOff,
+                    };
+                    self.conclude(|reader| reader.cut(why));
                     return Poll::Ready(Some(Err(error)));
                 }
                 None => {
@@ -185,6 +202,11 @@ impl Stream for Followed {
 
 impl Drop for Followed {
     fn drop(&mut self) {
-        self.conclude(AnswerReader::left);
+        let why = if Instant::now() < self.until {
+            Incompletion::ClientLeft
+        } else {
+            Incompletion::TookTooLong
+        };
+        self.conclude(|reader| reader.cut(why));
     }
 }

@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 use scribe_core::chat::{
-    Asked, ChatRequest, Command, Commanded, command, default_title, is_misunderstood, turn_id,
+    Asked, ChatRequest, Command, Commanded, command, default_title, is_misunderstood, turn_id, was_stopped,
 };
 use scribe_core::{ConversationId, ConversationKey, UserId};
 use tokio::task::JoinHandle;
@@ -113,7 +113,7 @@ impl Asking {
     }
 }
 
-/// Starts a scribe where there is none, beside the chat.
+/// Starts a scribe where there is none, and nobody said that there be none, beside the chat.
 fn start_beside(
     state: &ApiState,
     key: &ConversationKey,
@@ -126,6 +126,7 @@ fn start_beside(
         let title = title.unwrap_or_else(|| default_title(&asked));
         let started = match state.conversations.has_scribe(&key).await {
             Ok(true) => return,
+            Ok(false) if was_stopped(&asked) => return,
             Ok(false) => commands::start(&state, &key, &user, title, &asked).await,
             Err(error) => Err(error.into()),
         };

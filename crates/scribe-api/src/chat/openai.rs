@@ -114,7 +114,7 @@ pub(crate) async fn complete(
     let without = request.as_ref().and_then(ChatRequest::without_conversation);
     let sent = without.map_or_else(|| body.clone(), Bytes::from);
     let answered = state.chat.ask_openai("chat/completions", Some(sent), &headers);
-    answer(answered, asking, &state.open_chats, place).await
+    Ok(answer::<OpenAiError>(answered, asking, &state.open_chats, place).await)
 }
 
 /// List the models of the configured server.

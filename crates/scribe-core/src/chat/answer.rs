@@ -57,6 +57,12 @@ pub enum Incompletion {
     /// It ended without telling that it is whole.
     #[error("the answer broke off before its end")]
     BrokenOff,
+    /// Nothing more of it came for too long.
+    #[error("the answer stood still for longer than CHAT_IDLE_TIMEOUT_MS")]
+    StoodStill,
+    /// It took too long.
+    #[error("the answer took longer than SCRIBE_STREAM_MAX_S")]
+    TookTooLong,
     /// Its reader left before it was whole.
     #[error("the client left before the answer was whole")]
     ClientLeft,
@@ -188,22 +194,10 @@ impl AnswerReader {
         self.finding(by_itself, Incompletion::BrokenOff)
     }
 
-    /// What came of it, now that its bytes broke off.
+    /// What came of it, now that no more of it comes, for this reason. What ends behind its last word is whole.
     #[must_use]
-    pub fn broken_off(self) -> Finding {
-        self.finding(false, Incompletion::BrokenOff)
-    }
-
-    /// What came of it, now that its reader has left. One who leaves behind the last word has heard all of it.
-    #[must_use]
-    pub fn left(self) -> Finding {
-        self.finding(false, Incompletion::ClientLeft)
-    }
-
-    /// What came of it, now that whoever passes it on stops.
-    #[must_use]
-    pub fn stopped(self) -> Finding {
-        self.finding(false, Incompletion::ServiceStopped)
+    pub fn cut(self, why: Incompletion) -> Finding {
+        self.finding(false, why)
     }
 
     fn finding(mut self, by_itself: bool, otherwise: Incompletion) -> Finding {

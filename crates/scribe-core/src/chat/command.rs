@@ -8,6 +8,7 @@
 use std::sync::LazyLock;
 
 use super::request::Asked;
+use crate::catch_up::{Earlier, Speaker};
 
 /// The longest message that is searched, in bytes. Longer ones are what the conversation is about.
 const LONGEST_MESSAGE: usize = 600;
@@ -65,6 +66,9 @@ static RESUME: LazyLock<Vec<&str>> = LazyLock::new(|| listed("resume"));
 /// What stands between the command and a title.
 static CALLED: LazyLock<Vec<&str>> = LazyLock::new(|| listed("called"));
 
+/// The same in the command's own sentence: "scribe this as …", but not "Scribe this. As we rode on …".
+static AS: LazyLock<Vec<&str>> = LazyLock::new(|| listed("as"));
+
 /// The phrases of a kind.
 fn listed(kind: &str) -> Vec<&'static str> {
     include_str!("words/commands.txt")
@@ -78,17 +82,24 @@ fn listed(kind: &str) -> Vec<&'static str> {
 /// The last or first sentence of a message, if it is a command.
 #[must_use]
 pub fn command(message: &str) -> Option<Commanded> {
+    let (command, beside) = apart(message)?;
+    let alone = beside.is_empty();
+    Some(Commanded { command, alone })
+}
+
+/// A message's command, and what it says beside.
+fn apart(message: &str) -> Option<(Command, &str)> {
     let message = message.trim();
     if message.is_empty() || message.len() > LONGEST_MESSAGE {
         return None;
     }
     if let Some((command, rest)) = at_beginning(message) {
-        let mut polite = Words { rest: rest.trim() };
+        let beside = rest.trim();
+        let mut polite = Words { rest: beside };
         while polite.take(&FILLERS) {
             polite.skip(&['.', ',', '!']);
         }
-        let alone = polite.rest.is_empty();
-        return Some(Commanded { command, alone });
+        return Some((command, if polite.rest.is_empty() { "" } else { beside }));
     }
     let ends = |at: &usize| {
         let rest = &message[*at..];
@@ -99,10 +110,9 @@ pub fn command(message: &str) -> Option<Commanded> {
     let begins = message.char_indices().map(|(at, _)| at).filter(ends);
     begins.into_iter().find_map(|at| {
         let (command, rest) = at_beginning(message[at + 1..].trim_start())?;
-        rest.trim().is_empty().then_some(Commanded {
-            command,
-            alone: false,
-        })
+        rest.trim()
+            .is_empty()
+            .then(|| (command, message[..=at].trim_end()))
     })
 }
 
@@ -169,9 +179,10 @@ fn at_beginning(text: &str) -> Option<(Command, &str)> {
     } = begin(text)?;
     loop {
         let before = words.rest;
-        words.skip(&[',', ';', ':', '.', '–', '—', '-']);
+        words.skip(&[',', ';', ':', '.', '–', '—', '-', '\n']);
+        let between = &before[..before.len() - words.rest.len()];
         if let Command::Start { title: title @ None } = &mut command
-            && words.take(&CALLED)
+            && (words.take(&CALLED) || (!between.contains(['.', '\n']) && words.take(&AS)))
         {
             words.skip(&[':', ',']);
             let found = words.title()?;
@@ -198,6 +209,10 @@ fn at_beginning(text: &str) -> Option<(Command, &str)> {
 /// What makes a question of a wish, behind it.
 const PLEASE_BEHIND: [&str; 5] = ["will you", "would you", "could you", "can you", "if you can"];
 
+/// What follows "turn the scribe".
+const ON: [&str; 4] = ["on", "back on", "ein", "an"];
+const OFF: [&str; 3] = ["off", "aus", "ab"];
+
 /// What is to be done, with what.
 fn wanted(words: &mut Words<'_>) -> Option<Command> {
     let kinds: [(&LazyLock<Vec<&str>>, Command); 3] = [
@@ -222,10 +237,23 @@ fn wanted(words: &mut Words<'_>) -> Option<Command> {
     }
     words.rest = begin;
     if words.take(&["turn", "switch", "schalte", "schalt"]) && words.take(&SCRIBE) {
-        if words.take(&["on", "ein", "an"]) {
+        if words.take(&ON) {
             return Some(Command::Start { title: None });
         }
-        return words.take(&["off", "aus", "ab"]).then_some(Command::Stop);
+        return words.take(&OFF).then_some(Command::Stop);
+    }
+    words.rest = begin;
+    // "Scribe off", but not "the scribe off to the war".
+    if words.take(&SCRIBE) {
+        words.skip(&[',', ':']);
+        let command = if words.take(&ON) {
+            Some(Command::Start { title: None })
+        } else {
+            words.take(&OFF).then_some(Command::Stop)
+        };
+        if command.is_some() && !words.rest.trim_start().starts_with(char::is_alphanumeric) {
+            return command;
+        }
     }
     words.rest = begin;
     // "Scribe this", but not "the scribe this".
@@ -344,18 +372,28 @@ fn behind<'a>(text: &'a str, phrase: &str) -> Option<&'a str> {
     (!goes_on).then_some(rest)
 }
 
+/// Whether the person's last command was to stop. Where a scribe would start by itself, it is to stay off.
+#[must_use]
+pub fn was_stopped(asked: &Asked) -> bool {
+    let by_person = |message: &&Earlier| message.role == Speaker::User;
+    let said = asked.before.iter().rev().filter(by_person);
+    let mut commands = said.filter_map(|message| command(&message.content));
+    commands
+        .next()
+        .is_some_and(|commanded| commanded.command == Command::Stop)
+}
+
 /// A title for a document nobody has named: the beginning of what the person said first.
 #[must_use]
 pub fn default_title(asked: &Asked) -> String {
     let said = asked
         .before
         .iter()
-        .filter(|message| message.role == crate::catch_up::Speaker::User)
+        .filter(|message| message.role == Speaker::User)
         .map(|message| message.content.as_str())
         .chain([asked.user_message.as_str()])
-        .find(|text| {
-            command(text).is_none_or(|commanded| !commanded.alone) && text.contains(char::is_alphanumeric)
-        });
+        .map(|text| apart(text).map_or(text, |(_, beside)| beside))
+        .find(|text| text.contains(char::is_alphanumeric));
     let line = said.and_then(|text| {
         text.lines()
             .map(str::trim)

@@ -20,7 +20,7 @@ mod request;
 mod sse;
 
 pub use answer::{AnswerReader, Finding, Form, Incompletion};
-pub use command::{Command, Commanded, command, default_title, is_invisible, is_misunderstood};
+pub use command::{Command, Commanded, command, default_title, is_invisible, is_misunderstood, was_stopped};
 pub use context::{News, context};
 pub use ids::{other_answer_id, turn_id};
 pub use request::{Asked, ChatRequest, RequestError, Shape};

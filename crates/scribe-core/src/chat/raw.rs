@@ -22,6 +22,18 @@ impl<'a> RawObject<'a> {
             .and_then(|value| serde_json::from_str(value.get()).ok())
     }
 
+    /// A field that names something: a text, or a whole number, as whoever counts their rows has it.
+    pub(super) fn name(&self, name: &str) -> Option<String> {
+        let value = self.get(name)?.get();
+        let digits = value.strip_prefix('-').unwrap_or(value);
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number {
+            Some(value.to_owned())
+        } else {
+            self.text(name)
+        }
+    }
+
     /// The object without some fields and with another value for one.
     pub(super) fn with(&self, without: &[&str], replaced: Option<(&str, &str)>) -> String {
         let mut json = String::from("{");
@@ -113,6 +125,7 @@ mod tests {
             r#"{"z":1.0,"ab":7,"z":2e3}"#
         );
         assert_eq!(object.with(&["z", "ab", "m"], None), "{}");
+        assert_eq!(object.name("z"), None);
         assert!(object.is_empty_without(&["z", "ab", "m"]) && !object.is_empty_without(&["z"]));
         assert!(serde_json::from_str::<RawObject<'_>>("[]").is_err());
     }

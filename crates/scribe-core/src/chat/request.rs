@@ -184,9 +184,11 @@ impl<'a> ChatRequest<'a> {
     /// # Errors
     /// [`IdError`] if it names one that can't be.
     pub fn conversation(&self) -> Result<Option<ConversationId>, IdError> {
-        let named = CONVERSATION_FIELDS.iter().find_map(|name| self.body.text(name));
-        let named = named.or_else(|| self.body.text("id"));
-        named.map(|name| name.parse()).transpose()
+        let is_given = |name: &&&str| self.body.get(name).is_some_and(|value| value.get() != "null");
+        let Some(field) = CONVERSATION_FIELDS.iter().chain(&["id"]).find(is_given) else {
+            return Ok(None);
+        };
+        self.body.name(field).ok_or(IdError::NotText)?.parse().map(Some)
     }
 
     /// The conversation that a body for `OpenAI` names: in `metadata`, or as `user`. Names that are no ids of ours become
@@ -195,9 +197,9 @@ impl<'a> ChatRequest<'a> {
     pub fn conversation_of_client(&self) -> Option<ConversationId> {
         let of_metadata = self.metadata().and_then(|metadata| {
             let mut names = CONVERSATION_FIELDS.iter();
-            names.find_map(|name| metadata.text(name))
+            names.find_map(|name| metadata.name(name))
         });
-        let name = of_metadata.or_else(|| self.body.text("user"))?;
+        let name = of_metadata.or_else(|| self.body.name("user"))?;
         (!name.is_empty()).then(|| ConversationId::from_foreign(&name))
     }
 
@@ -209,7 +211,7 @@ impl<'a> ChatRequest<'a> {
         let stored = self.body.get("store").is_some_and(|store| store.get() == "true");
         let names_ours = CONVERSATION_FIELDS
             .iter()
-            .any(|name| metadata.get(name).is_some());
+            .any(|name| metadata.name(name).is_some());
         if stored || !names_ours {
             return None;
         }

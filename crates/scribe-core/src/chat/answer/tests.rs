@@ -353,7 +353,7 @@ fn who_leaves_behind_the_last_word_has_heard_it() {
     let left = |form: Form, length: Option<u64>, body: &str| {
         let mut reader = AnswerReader::new(form, length);
         reader.push(body.as_bytes());
-        reader.left()
+        reader.cut(ClientLeft)
     };
     assert_eq!(
         left(Form::Events, None, &events(&[said("Maren."), stop("stop")])),
@@ -371,7 +371,7 @@ fn who_leaves_behind_the_last_word_has_heard_it() {
     );
     let mut cut = AnswerReader::new(Form::Text, None);
     cut.push(b"Mar");
-    assert_eq!(cut.broken_off(), Finding::Incomplete(BrokenOff));
+    assert_eq!(cut.cut(BrokenOff), Finding::Incomplete(BrokenOff));
 }
 
 #[test]

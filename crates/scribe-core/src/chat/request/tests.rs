@@ -102,6 +102,16 @@ fn conversations_are_named_in_many_ways() {
     assert_eq!(own(&json!({ "messages": [], "id": "a" })), Ok(Some("a".into())));
     assert_eq!(own(&json!({ "messages": [], "conversationId": null })), Ok(None));
     assert!(own(&json!({ "messages": [], "id": "a/b" })).is_err());
+    assert_eq!(
+        own(&json!({ "messages": [], "conversationId": 42 })),
+        Ok(Some("42".into()))
+    );
+    for odd in [json!(4.2), json!(true), json!(["c"]), json!({})] {
+        assert_eq!(
+            own(&json!({ "messages": [], "id": "a", "conversationId": odd })),
+            Err(IdError::NotText)
+        );
+    }
 
     let client = |body: &Value| {
         let body = body.to_string();
@@ -112,6 +122,8 @@ fn conversations_are_named_in_many_ways() {
     };
     let named = json!({ "messages": [], "user": "u", "metadata": { "conversation_id": "c" } });
     assert_eq!(client(&named).as_deref(), Some("c"));
+    let counted = json!({ "messages": [], "metadata": { "conversationId": 42 } });
+    assert_eq!(client(&counted).as_deref(), Some("42"));
     assert_eq!(
         client(&json!({ "messages": [], "user": "u" })).as_deref(),
         Some("u")
