@@ -35,6 +35,7 @@ use machine::Book;
 use plan::Schedule;
 use stage::{Settings, Stage};
 use tally::Tally;
+use verdict::Broken;
 
 /// How long the bounded share of `make test` takes.
 const MINUTES: f64 = 3.5;
@@ -87,14 +88,16 @@ impl Run {
             let book = stage.machine.book();
             match outcome {
                 Ok(held) => {
-                    println!("soak: schedule {number}: {held:?}, {} faults", book.struck.len());
+                    if self.only.is_some() {
+                        println!("soak: schedule {number}: {held:?}, {} faults", book.struck.len());
+                    }
                     tally.add(&held, &book);
                 }
                 Err(broken) => {
                     self.failed.store(true, Ordering::SeqCst);
                     tally.add_broken(&broken, &book);
                     println!("{tally}");
-                    self.show(&stage, &schedule, &book);
+                    self.show(&stage, &schedule, &book, &broken);
                     let seed = self.seed;
                     panic!("  {broken}\nsee it again with SOAK_SEED={seed} SOAK_SCHEDULE={number}");
                 }
@@ -107,22 +110,26 @@ impl Run {
         tally
     }
 
-    /// What led to a failure.
-    fn show(&self, stage: &Stage, schedule: &Schedule, book: &Book) {
+    /// What led to a failure: of the conversations that it befell, or everything, where it is looked at again.
+    fn show(&self, stage: &Stage, schedule: &Schedule, book: &Book, broken: &Broken) {
+        let shown = |line: &str| {
+            let names = &broken.names;
+            self.only.is_some() || names.is_empty() || names.iter().any(|name| line.contains(name.as_str()))
+        };
         println!("{schedule}  struck:");
         for (when, fault) in &book.struck {
             println!("    {:.3} s {fault}", (*when - self.began).as_secs_f64());
         }
-        if self.only.is_none() {
-            return;
-        }
-        for (when, line) in &book.journal {
+        for (when, line) in book.journal.iter().filter(|(_, line)| shown(line)) {
             println!("{:.3} s {line}", (*when - self.began).as_secs_f64());
         }
-        for function in ["summarizer", "sweeper"] {
-            println!("{function} printed:\n{}", stage.log(function, 2000));
+        let logs = ["summarizer", "sweeper"].map(|function| (function, stage.log(function, 2000)));
+        for (process, log) in logs.into_iter().chain([("the API", stage.api.log())]) {
+            println!("{process} printed:");
+            for line in log.lines().filter(|line| shown(line)) {
+                println!("{line}");
+            }
         }
-        println!("the API printed:\n{}", stage.api.log());
     }
 }
 

@@ -61,16 +61,17 @@ impl Chatter {
         let mut turns = Vec::new();
         let number_of = |nth: usize| number(talk, first + nth);
         let question = question(number_of(0));
+        let asked_first = Instant::now();
         for &hitch in &asking.hitches {
             let script = asking.script(number_of(0), hitch);
             self.ask(stage, asking, number_of(0), &question, &script).await;
         }
         let id = self.id(asking, number_of(0), &question);
-        let began = Instant::now();
         if asking.gives_up {
-            turns.push(Said::chatted(number_of(0), id, began, Fate::Half, on));
+            turns.push(Said::chatted(number_of(0), id, asked_first, Fate::Half, on));
             return turns;
         }
+        let began = Instant::now();
         let heard = self
             .insist(stage, asking, number_of(0), &question, number_of(0))
             .await;

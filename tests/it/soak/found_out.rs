@@ -1,6 +1,7 @@
 //! What became of the turns of chats, whose clients are told nothing: what the API has told, where a turn is known, and
 //! whether one that never became whole is in the list.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use scribe_core::turn::TriggerState;
@@ -34,6 +35,14 @@ pub(super) async fn resolve(stage: &Stage, talk: &mut Told) {
         for other in talk.said[..at].iter_mut().filter(|other| other.id == stead) {
             other.id = message(other.number + UNKNOWN);
             other.fate = Fate::Unsure;
+        }
+    }
+    // Who named a turn by its id means the one that has that id after all, if any has.
+    let said = talk.said.iter();
+    let ids: BTreeMap<MessageId, usize> = said.map(|turn| (turn.id.clone(), turn.number)).collect();
+    for turn in &mut talk.said {
+        if let Some(named) = &turn.replaced_id {
+            turn.replaces = ids.get(named).copied();
         }
     }
     for turn in &mut talk.said {

@@ -55,6 +55,8 @@ pub(super) struct Said {
     pub(super) fate: Fate,
     /// The turn that it was said instead of.
     pub(super) replaces: Option<usize>,
+    /// The id by which it named that one.
+    pub(super) replaced_id: Option<MessageId>,
     /// Another id that it may have: that of the turn before, if nobody took that one.
     pub(super) stead: Option<MessageId>,
     /// The name that it shares with other answers to the same question.
@@ -75,6 +77,7 @@ impl Said {
             began,
             fate,
             replaces,
+            replaced_id: None,
             stead: None,
             name: None,
             direct: false,
@@ -90,6 +93,7 @@ impl Said {
             began,
             fate,
             replaces: None,
+            replaced_id: None,
             stead: None,
             name: None,
             direct: false,
@@ -320,6 +324,7 @@ async fn say_instead(
     let began = Instant::now();
     let mut fate = Fate::Dropped;
     let replaces = replaced.as_ref().map(|said| said.number);
+    let replaced_id = replaced.as_ref().map(|said| said.id.clone());
     let turn = match replaced {
         Some(replaced) => turn(key, number).replacing(replaced.id),
         None => turn(key, number),
@@ -334,7 +339,10 @@ async fn say_instead(
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Said::recorded(number, began, fate, replaces)
+    Said {
+        replaced_id,
+        ..Said::recorded(number, began, fate, replaces)
+    }
 }
 
 /// What a person's editor holds.

@@ -1,6 +1,6 @@
 //! What must hold when a schedule is over: the promises, one by one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scribe_core::blocks::PLACEHOLDER;
 use scribe_core::turn::ScribeTrigger;
@@ -80,6 +80,8 @@ pub(super) struct Broken {
     pub(super) lost: usize,
     pub(super) doubled: usize,
     pub(super) out_of_order: usize,
+    /// The conversations and turns that it befell, by their ids.
+    pub(super) names: BTreeSet<String>,
     what: Vec<String>,
 }
 
@@ -92,6 +94,15 @@ impl Broken {
         self.lost += other.lost;
         self.doubled += other.doubled;
         self.out_of_order += other.out_of_order;
+        if !other.what.is_empty() {
+            self.names.insert(key.conversation.to_string());
+        }
+        let words = other.what.iter().flat_map(|what| what.split(' '));
+        let is_turn = |word: &&str| {
+            let number = word.strip_prefix('m').unwrap_or_default();
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        self.names.extend(words.filter(is_turn).map(str::to_owned));
         self.what
             .extend(other.what.into_iter().map(|what| format!("{key}: {what}")));
     }
