@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
 
 /// Crate, and what its own dependencies may not be. A word ending in `*` is a prefix.
-const NEVER: [(&str, &[&str]); 5] = [
+const NEVER: [(&str, &[&str]); 6] = [
     (
         "scribe-core",
         &[
@@ -56,9 +56,21 @@ const NEVER: [(&str, &[&str]); 5] = [
             "reqwest",
             "scribe-local",
             "scribe-lambda",
+            "scribe-web",
         ],
     ),
-    ("scribe-lambda", &["scribe-local", "scribe-worker"]),
+    (
+        "scribe-web",
+        &[
+            "scribe-*",
+            "turn-protocol",
+            "redis",
+            "aws-*",
+            "reqwest",
+            "lambda_runtime",
+        ],
+    ),
+    ("scribe-lambda", &["scribe-local", "scribe-web", "scribe-worker"]),
 ];
 
 /// Crate, and what nothing below it may bring either.

@@ -66,7 +66,7 @@ impl Running {
             output,
             places: Vec::new(),
         };
-        while running.places.len() < 5 {
+        while running.places.len() < 6 {
             let line = running.line().await.expect("it ended before it ran");
             let mut words = line.split_whitespace().map(str::to_owned);
             if let (Some(service), Some(address)) = (words.next(), words.next())

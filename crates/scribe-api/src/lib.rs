@@ -95,6 +95,12 @@ pub fn openapi_json() -> String {
 
 /// The API. Whoever listens asks [`config::ApiConfig::check_address`] first.
 pub fn router(state: ApiState, config: &ApiConfig) -> Router {
+    router_beside(Router::new(), state, config)
+}
+
+/// The API, and beside it routes that anybody may ask, such as a page's files. Without authentication they too are
+/// for this machine alone.
+pub fn router_beside(others: Router, state: ApiState, config: &ApiConfig) -> Router {
     let gate = Arc::new(Gate::new(config));
     let (gated, described) = gated().split_for_parts();
     let (open, described_open) = open().split_for_parts();
@@ -105,6 +111,11 @@ pub fn router(state: ApiState, config: &ApiConfig) -> Router {
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&gate), gate::pass))
         .merge(open.method_not_allowed_fallback(error::method_not_allowed))
+        .merge(
+            others
+                .method_not_allowed_fallback(error::method_not_allowed)
+                .with_state(()),
+        )
         .layer(Extension(document))
         .layer(Extension(config.limits))
         // For whoever reads a body by other means than ours.

@@ -236,7 +236,7 @@ fn how_to_try(api: &str, has_authentication: bool) -> String {
     let base = format!("{api}/api/chat/background-doc");
     let json = format!("{token} -H 'content-type: application/json'");
     format!(
-        "\nTry it, in another terminal:\n\n  {first}\
+        "\nOpen {api} in a browser. Or try it in another terminal:\n\n  {first}\
          make import FILE=transcript.jsonl TITLE=\"The title\"\n\n  \
          curl {base}/start{json} \\\n       \
          -d '{{\"conversationId\": \"hello\", \"title\": \"Hello\"}}'\n  \

@@ -1,4 +1,4 @@
-//! The whole system on one machine: Redis, S3, Lambda, a model and the API, started and stopped in order.
+//! The whole system on one machine: Redis, S3, Lambda, a model and the API with the page, started and stopped in order.
 //!
 //! Each of the first four can be yours instead. Everything listens on 127.0.0.1 and keeps its data in one folder:
 //!
@@ -151,7 +151,7 @@ impl Stack {
         lambda.deliver_failures(function::SWEEPER_NAME, VISIBILITY_TIMEOUT)?;
         let has_authentication = config.api.has_authentication();
         let chats = state.open_chats.clone();
-        let router = scribe_api::router(state, &config.api);
+        let router = scribe_api::router_beside(scribe_web::router(), state, &config.api);
         let api = Api::serve(api_listener, router, streams, chats);
         Ok(Self {
             api,
@@ -222,6 +222,15 @@ impl Stack {
             .clone()
             .unwrap_or_else(|| "OpenAI".to_owned());
         vec![
+            Place {
+                service: "Page",
+                address: format!("http://{}", self.address),
+                remark: if scribe_web::IS_PLACEHOLDER {
+                    "not built; `make run` builds it".to_owned()
+                } else {
+                    String::new()
+                },
+            },
             Place {
                 service: "API",
                 address: format!("http://{}", self.address),
