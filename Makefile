@@ -21,24 +21,39 @@ bootstrap := $(target)/lambda/summarizer/bootstrap
 sweeper := $(target)/lambda/sweeper/bootstrap
 # cargo-lambda finds zig through the Python beside it, so the folder comes first, and only where it is wanted.
 with-tools := PATH="$(CURDIR)/.tools/lambda/bin:$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
+# The page. Its types are made from the API's description; a folder counts as changed when a file in it goes.
+ui := crates/scribe-web/ui
+ui-packages := $(ui)/node_modules/.package-lock.json
+ui-sources := $(shell find $(ui)/src $(ui)/public) $(addprefix $(ui)/,index.html vite.config.ts tsconfig.json) crates/scribe-api/openapi.json
+built-page := $(ui)/dist/index.html
 title = @printf '\n== %s, %(%T)T\n' "$@"
 
-.PHONY: help run test soak pace latency api-fuzz fuzz quality import invoke invoke-bare function fmt ci format clippy docs template bootstrap clean
+.PHONY: help run test page soak pace latency api-fuzz fuzz quality import invoke invoke-bare function fmt ci format types clippy docs template bootstrap clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
 
-run: ## Start everything on 127.0.0.1:3000, until Ctrl-C; documents stay in .scribe/
+run: $(built-page) ## Start everything on 127.0.0.1:3000, until Ctrl-C; documents stay in .scribe/
 	@.ci/install compiler $(if $(REDIS_URL),,redis)
 	$(build)
 	@exec $(scribe-local) run
 
-test: ## Run all tests
+test: $(built-page) ## Run all tests
 	$(title)
-	@.ci/install compiler redis moto seaweedfs schemathesis openai npm
+	@.ci/install compiler redis chromium moto seaweedfs schemathesis openai npm
 	cargo build $(locked) --workspace --bins --tests
 	cargo test $(locked) --workspace --doc --quiet
 	cargo $(run-tests) $(one-by-one)
+
+page: $(built-page) ## Build the page, as `make run` and `make test` do; cargo alone puts a placeholder in its place
+
+$(built-page): $(ui-packages) $(ui-sources)
+	cd $(ui) && npm run build
+
+$(ui-packages): $(ui)/package.json $(ui)/package-lock.json
+	@.ci/install node
+	cd $(ui) && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 soak: ## Random schedules of faults: MINUTES=30 [SEED=… [SCHEDULE=…]], to see one again
 	@.ci/install compiler redis
@@ -94,11 +109,16 @@ function: ## Build the functions for Amazon Linux
 fmt: ## Format the code
 	cargo fmt --all
 
-ci: format template clippy docs bootstrap test ## Check everything, the tests last
+ci: format types page template clippy docs bootstrap test ## Check everything, the tests last
 
 format:
 	$(title)
 	cargo fmt --all --check
+
+# Before the page is built, which would mend it.
+types: $(ui-packages)
+	$(title)
+	cd $(ui) && npm run --silent types -- --check
 
 template:
 	$(title)
@@ -121,4 +141,4 @@ bootstrap: function
 
 clean: ## Remove what was built; tools and documents stay
 	cargo clean
-	rm -rf .aws-sam
+	rm -rf .aws-sam $(ui)/dist
