@@ -22,6 +22,7 @@ mod media_assets;
 mod model_check;
 mod narrator;
 mod pace;
+mod page;
 mod polling;
 mod protocol;
 mod quality;

@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::upstream::{Pieces, Scripted};
 use super::{Bench, PATIENCE};
-use crate::world::{key, listener, said, woven};
+use crate::world::{key, listener, node_folder, said, woven};
 
 fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools")
@@ -18,27 +18,6 @@ fn tools() -> PathBuf {
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
-}
-
-/// A folder in which Node finds the packages, with the scripts in it.
-fn node_folder() -> tempfile::TempDir {
-    let packages = tools().join("npm/node_modules");
-    assert!(
-        packages.is_dir(),
-        "{} is missing; `make test` installs it",
-        packages.display()
-    );
-    let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(
-        packages.canonicalize().unwrap(),
-        folder.path().join("node_modules"),
-    )
-    .unwrap();
-    for script in std::fs::read_dir(scripts()).unwrap() {
-        let script = script.unwrap();
-        std::fs::copy(script.path(), folder.path().join(script.file_name())).unwrap();
-    }
-    folder
 }
 
 /// What a client printed, line by line.
@@ -124,7 +103,7 @@ async fn openais_client_for_python_is_scribed() {
 async fn openais_client_for_node_is_scribed() {
     let bench = Bench::new().await;
     script_openai(&bench);
-    let folder = node_folder();
+    let folder = node_folder("clients");
     let url = format!("{}/v1", served(&bench).await);
     let mut client = Command::new("node");
     client
@@ -137,7 +116,7 @@ async fn openais_client_for_node_is_scribed() {
 
 #[tokio::test]
 async fn the_ai_sdk_is_scribed_through_a_chat_of_its_own() {
-    let folder = node_folder();
+    let folder = node_folder("clients");
     let mut chat = Command::new("node")
         .current_dir(&folder)
         .arg("ai_sdk_chat.mjs")

@@ -1,0 +1,20 @@
+// Documents that a script begins with.
+
+/** Starts a conversation whose document has this text; gives the conversation's id. */
+export async function createDocument(url, title, content) {
+  const conversationId = crypto.randomUUID();
+  const send = async (path, method, body, headers = {}) => {
+    const answer = await fetch(new URL(path, url), {
+      method,
+      headers: { "content-type": "application/json", ...headers },
+      body: body && JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return answer;
+  };
+  const started = await (await send("/api/chat/background-doc/start", "POST", { conversationId, title })).json();
+  const asset = `/api/media-assets/${started.textAssetId}`;
+  const etag = (await send(asset, "GET")).headers.get("etag");
+  await send(asset, "PUT", { content }, { "if-match": etag });
+  return conversationId;
+}
