@@ -1,0 +1,192 @@
+import { DropdownMenu, Switch, Tabs } from "radix-ui";
+import { lazy, Suspense, useDeferredValue, useState } from "react";
+
+import { api, ask, credentials, type MediaAsset, type StyleChoice } from "../api/client";
+import type { ChatMessage } from "../chat/transcript";
+import { Button, Note } from "../parts/Controls";
+import { Markdown } from "../parts/Markdown";
+import { texts } from "../texts";
+import { Drafts } from "./Drafts";
+import { Failed } from "./Failed";
+import { History } from "./History";
+import { failed } from "./live";
+import { Start, StyleSelect } from "./Start";
+import { StatusLine } from "./StatusLine";
+import { Suggestions } from "./Suggestions";
+import type { SaveState } from "./sync";
+import { Title } from "./Title";
+import type { Scribe } from "./useScribe";
+
+const Editor = lazy(() => import("./Editor"));
+
+function saveWords(state: SaveState): string {
+  switch (state.kind) {
+    case "saved":
+      return texts.saved;
+    case "saving":
+      return texts.saving;
+    case "unsaved":
+      return texts.unsaved;
+    case "offline":
+      return texts.unsavedOffline;
+    case "failed":
+      return texts.saveFailed(state.why);
+  }
+}
+
+/** The first words of what a turn asked. */
+function questions(messages: ChatMessage[]): (messageId: string) => string {
+  return (messageId) => {
+    const said = messages.find((message) => message.id === messageId)?.content.split("\n")[0] ?? "";
+    return said.length > 60 ? `${said.slice(0, 58)}…` : said;
+  };
+}
+
+export function ScribePanel({
+  conversationId,
+  scribe,
+  messages,
+}: {
+  conversationId: string;
+  scribe: Scribe;
+  messages: ChatMessage[];
+}) {
+  const { live, asset, sync, saveState, notice, error } = scribe;
+  const [view, setView] = useState("write");
+  const [style, setStyle] = useState<StyleChoice>();
+  const content = useDeferredValue(asset?.content ?? "");
+  const question = questions(messages);
+  const isOn = live.status?.scribeEnabled ?? false;
+
+  const toggle = async (scribeEnabled: boolean) => {
+    try {
+      await ask(api.POST("/api/chat/background-doc/toggle", { body: { conversationId, scribeEnabled } }));
+    } catch (failed) {
+      scribe.fail(failed);
+    }
+  };
+  const restyle = async (wanted: StyleChoice) => {
+    setStyle(wanted);
+    try {
+      await ask(api.POST("/api/chat/background-doc/settings", { body: { conversationId, style: wanted } }));
+    } catch (failed) {
+      setStyle(undefined);
+      scribe.fail(failed);
+    }
+  };
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(asset?.content ?? "");
+      scribe.tell(texts.copied);
+    } catch {
+      scribe.tell(texts.copyFailed);
+    }
+  };
+  const download = async () => {
+    if (!asset) return;
+    try {
+      const response = await fetch(`/api/media-assets/${encodeURIComponent(asset.id)}/download`, {
+        headers: credentials(),
+      });
+      if (!response.ok) throw new Error(texts.errors.server);
+      const address = URL.createObjectURL(await response.blob());
+      const link = document.createElement("a");
+      link.href = address;
+      link.download = `${asset.metadata.slug || "document"}.md`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(address), 10_000);
+    } catch (failed) {
+      scribe.fail(failed);
+    }
+  };
+  const decided = (changed: MediaAsset, etag: string) => sync?.take(changed, etag);
+  // Whatever is beside the document is read anew with each version.
+  const version = `${live.versions}.${asset?.updated_at ?? ""}`;
+
+  return (
+    <section className="panel scribe" aria-label={texts.scribe}>
+      <header className="scribe-head">
+        <StatusLine live={live} question={question} />
+        {live.session && (
+          <label className="switch-label">
+            {texts.scribeSwitch}
+            <Switch.Root className="switch" checked={isOn} onCheckedChange={(on) => void toggle(on)}>
+              <Switch.Thumb className="thumb" />
+            </Switch.Root>
+          </label>
+        )}
+      </header>
+      {error && <Note kind="error">{error}</Note>}
+      <p className="notice" role="status">
+        {notice}
+      </p>
+      {!live.session && live.connection === "absent" && !live.gone && (
+        <Start conversationId={conversationId} messages={messages} onStarted={scribe.lookAgain} />
+      )}
+      {asset && sync && (
+        <>
+          <Title title={asset.title} onChange={(title) => sync.saveTitle(title)} />
+          <Failed conversationId={conversationId} turns={failed(live)} question={question} onError={scribe.fail} />
+          <Tabs.Root className="views" value={view} onValueChange={setView}>
+            <div className="bar">
+              <Tabs.List className="tabs" aria-label={texts.view}>
+                <Tabs.Trigger value="write">{texts.write}</Tabs.Trigger>
+                <Tabs.Trigger value="read">{texts.read}</Tabs.Trigger>
+                <Tabs.Trigger value="history">{texts.history}</Tabs.Trigger>
+              </Tabs.List>
+              <label className="inline">
+                <span className="hint">{texts.style}</span>
+                <StyleSelect value={style ?? asset.metadata.style} onChange={(wanted) => void restyle(wanted)} />
+              </label>
+              <DropdownMenu.Root>
+                <DropdownMenu.Trigger asChild>
+                  <Button look="quiet">{texts.more}</Button>
+                </DropdownMenu.Trigger>
+                <DropdownMenu.Portal>
+                  <DropdownMenu.Content className="menu" align="end" sideOffset={4}>
+                    <DropdownMenu.Item className="menu-item" onSelect={() => sync.hurry()}>
+                      {texts.refresh}
+                    </DropdownMenu.Item>
+                    <DropdownMenu.Item className="menu-item" onSelect={() => void copy()}>
+                      {texts.copy}
+                    </DropdownMenu.Item>
+                    <DropdownMenu.Item className="menu-item" onSelect={() => void download()}>
+                      {texts.download}
+                    </DropdownMenu.Item>
+                  </DropdownMenu.Content>
+                </DropdownMenu.Portal>
+              </DropdownMenu.Root>
+            </div>
+            <Tabs.Content value="write" forceMount hidden={view !== "write"} className="view" tabIndex={-1}>
+              <Suspense fallback={<div className="editor" />}>
+                <Editor sync={sync} />
+              </Suspense>
+              <Drafts drafts={[...live.drafts.values()]} question={question} />
+            </Tabs.Content>
+            <Tabs.Content value="read" className="view reading">
+              <Markdown text={content} />
+            </Tabs.Content>
+            <Tabs.Content value="history" className="view">
+              <History
+                assetId={asset.id}
+                version={version}
+                onRestored={(restored, etag) => {
+                  sync.take(restored, etag);
+                  scribe.tell(texts.restored);
+                }}
+              />
+            </Tabs.Content>
+          </Tabs.Root>
+          <Suggestions assetId={asset.id} version={version} onDecided={decided} onError={scribe.fail} />
+          <footer className="foot">
+            <span className={`save ${saveState.kind}`} role="status" data-save={saveState.kind}>
+              {saveWords(saveState)}
+            </span>
+            {/* A token is counted as four bytes, as the scribe counts. */}
+            <span>{texts.tokens(Math.ceil(new TextEncoder().encode(content).length / 4))}</span>
+          </footer>
+        </>
+      )}
+    </section>
+  );
+}

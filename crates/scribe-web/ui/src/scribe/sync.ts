@@ -1,0 +1,289 @@
+// A document in an editor, kept the same as the server's while both change it.
+//
+// Three texts: the one that the server had when it was shown last (`shown`), what stands in the editor, and what the
+// server has now (`arrived`). What others wrote is put into the editor as changes, moved past what the person has typed
+// since, so the caret stays where it is. While the person types in a block, nothing is put into that block: the whole
+// version waits, and saves go on with the ETag of the one before, which the server merges.
+
+import { Annotation, ChangeSet, Text, Transaction } from "@codemirror/state";
+import type { EditorView, ViewUpdate } from "@codemirror/view";
+
+import { api, ask, Failure, type MediaAsset, type MergeView } from "../api/client";
+import { blockAround, changesBetween, touches } from "./changes";
+import { Drafts } from "./drafts";
+
+/** Marks what others wrote. */
+export const byOthers = Annotation.define<boolean>();
+
+export type SaveState =
+  | { kind: "saved" }
+  | { kind: "unsaved" }
+  | { kind: "saving" }
+  | { kind: "offline" }
+  | { kind: "failed"; why: string };
+
+export interface SyncListener {
+  saveState(state: SaveState): void;
+  /** The document as the server has it now. */
+  arrived(asset: MediaAsset): void;
+  merged(merge: MergeView): void;
+  gone(): void;
+}
+
+/** A save begins when nobody has typed for so long, in milliseconds. */
+const PAUSE = 900;
+/** Or when so long has passed since the last one. */
+const LONGEST_PAUSE = 4_000;
+/** Who has typed so recently is still at it. */
+const TYPING = 2_500;
+const LONGEST_RETRY = 15_000;
+
+/** As an editor has it: it knows one kind of line break. */
+const lines = (text: string) => text.replace(/\r\n?/g, "\n");
+
+/** See above. */
+export class SyncedDocument {
+  private view: EditorView | undefined;
+  /** What stands in the editor, or stood there when it was closed. */
+  doc: Text;
+  private shown: string;
+  private etag: string;
+  /** From `shown` to what stands in the editor. */
+  private local: ChangeSet;
+  /** The part of it that was typed since the save that is under way was sent. */
+  private sinceSent: ChangeSet | undefined;
+  private arrived: { etag: string; text: string } | undefined;
+  private lastTyped = 0;
+  private unsavedSince = 0;
+  private timers = new Map<string, ReturnType<typeof setTimeout>>();
+  /** One request at a time: what is read while something is being saved may be older than the save. */
+  private busy = false;
+  private wanted = { save: false, read: false };
+  private retry = 1_000;
+  private stopped = false;
+  private titleToSave: string | undefined;
+
+  private readonly drafts: Drafts;
+  readonly wasRestored: boolean;
+
+  constructor(
+    readonly assetId: string,
+    asset: MediaAsset,
+    etag: string,
+    private readonly listener: SyncListener,
+  ) {
+    this.drafts = new Drafts(assetId);
+    const kept = this.drafts.take();
+    this.shown = kept?.shown ?? lines(asset.content);
+    this.etag = kept?.etag ?? etag;
+    this.local = kept?.changes ?? ChangeSet.empty(this.shown.length);
+    this.doc = this.local.apply(Text.of(this.shown.split("\n")));
+    this.wasRestored = !this.local.empty;
+    if (kept) this.arrived = { etag, text: lines(asset.content) };
+  }
+
+  attach(view: EditorView): void {
+    this.view = view;
+    this.settle();
+    if (!this.local.empty) this.saveSoon();
+  }
+
+  detach(view: EditorView): void {
+    if (this.view === view) this.view = undefined;
+  }
+
+  stop(): void {
+    this.stopped = true;
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    this.timers.clear();
+    this.view = undefined;
+  }
+
+  /** To be told of every change of the editor. */
+  noticed(update: ViewUpdate): void {
+    if (update.selectionSet && this.arrived) this.later("settle", 50, () => this.settle());
+    if (!update.docChanged) return;
+    this.doc = update.state.doc;
+    for (const transaction of update.transactions) {
+      if (!transaction.docChanged || transaction.annotation(byOthers)) continue;
+      this.local = this.local.compose(transaction.changes);
+      this.sinceSent = this.sinceSent?.compose(transaction.changes);
+      this.lastTyped = Date.now();
+      this.unsavedSince ||= this.lastTyped;
+      this.listener.saveState({ kind: "unsaved" });
+      this.later("keep", 250, () => this.keep());
+      this.saveSoon();
+    }
+  }
+
+  /** The server has, or may have, a newer version. */
+  hurry(): void {
+    this.wanted.read = true;
+    void this.work();
+  }
+
+  /** Saves what is not saved yet, now. */
+  saveNow(): void {
+    if (this.local.empty && this.titleToSave === undefined) return;
+    this.wanted.save = true;
+    void this.work();
+  }
+
+  saveTitle(title: string): void {
+    this.titleToSave = title;
+    this.saveNow();
+  }
+
+  /** A version that another request brought: a restored one, or one with an accepted suggestion. */
+  take(asset: MediaAsset, etag: string): void {
+    this.arrived = { etag, text: lines(asset.content) };
+    this.listener.arrived(asset);
+    this.settle();
+  }
+
+  get hasUnsaved(): boolean {
+    return !this.local.empty;
+  }
+
+  private later(name: string, ms: number, run: () => void): void {
+    clearTimeout(this.timers.get(name));
+    if (!this.stopped) this.timers.set(name, setTimeout(run, ms));
+  }
+
+  private saveSoon(): void {
+    const waited = Date.now() - this.unsavedSince;
+    this.later("save", Math.max(0, Math.min(PAUSE, LONGEST_PAUSE - waited)), () => this.saveNow());
+  }
+
+  private keep(): void {
+    if (this.local.empty) {
+      this.drafts.forget();
+    } else {
+      this.drafts.keep({ etag: this.etag, shown: this.shown, changes: this.local });
+    }
+  }
+
+  private async work(): Promise<void> {
+    if (this.busy || this.stopped) return;
+    this.busy = true;
+    try {
+      while (!this.stopped && (this.wanted.save || this.wanted.read)) {
+        if (this.wanted.save) {
+          this.wanted.save = false;
+          await this.save();
+        } else {
+          this.wanted.read = false;
+          await this.read();
+        }
+      }
+      this.retry = 1_000;
+    } catch (error) {
+      this.failed(error);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private failed(error: unknown): void {
+    if (this.stopped) return;
+    const known = error instanceof Failure ? error : undefined;
+    if (known?.status === 404) {
+      this.listener.gone();
+      return;
+    }
+    if (this.hasUnsaved) {
+      this.keep();
+      const isAway = known?.isOffline ?? false;
+      this.listener.saveState(isAway ? { kind: "offline" } : { kind: "failed", why: known?.message ?? String(error) });
+    }
+    this.wanted.save ||= this.hasUnsaved || this.titleToSave !== undefined;
+    this.wanted.read = true;
+    this.later("retry", this.retry, () => void this.work());
+    this.retry = Math.min(LONGEST_RETRY, this.retry * 2);
+  }
+
+  private async save(): Promise<void> {
+    const title = this.titleToSave;
+    if (this.local.empty && title === undefined) return;
+    const sent = this.doc.toString();
+    const content = this.local.empty ? undefined : sent;
+    this.sinceSent = ChangeSet.empty(sent.length);
+    this.listener.saveState({ kind: "saving" });
+    try {
+      const { data, response } = await ask(
+        api.PUT("/api/media-assets/{id}", {
+          params: { path: { id: this.assetId }, header: { "if-match": this.etag } },
+          body: { ...(content === undefined ? {} : { content }), ...(title === undefined ? {} : { title }) },
+          // A page that is being closed still gets its last words out; browsers take 64 KiB of these.
+          keepalive: sent.length < 30_000,
+        }),
+      );
+      if (this.stopped) return;
+      if (this.titleToSave === title) this.titleToSave = undefined;
+      this.shown = sent;
+      this.local = this.sinceSent ?? ChangeSet.empty(sent.length);
+      this.arrived = { etag: response.headers.get("etag") ?? this.etag, text: lines(data.asset.content) };
+      this.unsavedSince = this.local.empty ? 0 : Date.now();
+      this.listener.arrived(data.asset);
+      if (data.merge.othersWrote) this.listener.merged(data.merge);
+      this.settle();
+      this.keep();
+      this.listener.saveState({ kind: this.local.empty ? "saved" : "unsaved" });
+    } catch (error) {
+      if (error instanceof Failure && error.status === 412) {
+        // The version that this was based on is not known any more: what stands there now is the base.
+        await this.read(true);
+        this.wanted.save = true;
+        return;
+      }
+      throw error;
+    } finally {
+      this.sinceSent = undefined;
+    }
+  }
+
+  private async read(always = false): Promise<void> {
+    const known = this.arrived?.etag ?? this.etag;
+    const { data, response } = await ask(
+      api.GET("/api/media-assets/{id}", {
+        params: { path: { id: this.assetId }, header: always ? {} : { "if-none-match": known } },
+        cache: "no-store",
+      }),
+    ).catch((error: unknown) => {
+      if (error instanceof Failure && error.status === 304) return { data: undefined, response: undefined };
+      throw error;
+    });
+    if (!data || !response || this.stopped) return;
+    this.arrived = { etag: response.headers.get("etag") ?? known, text: lines(data.asset.content) };
+    this.listener.arrived(data.asset);
+    this.settle();
+  }
+
+  /** Puts what has arrived into the editor, unless the person is typing where it belongs. */
+  private settle(): void {
+    const { view, arrived } = this;
+    if (!arrived || this.sinceSent) return;
+    const theirs = changesBetween(this.shown, arrived.text);
+    const put = theirs.map(this.local);
+    if (view && !put.empty) {
+      const caret = view.state.selection.main;
+      const block = blockAround(view.state.doc, caret.head);
+      const isTyping = view.hasFocus && Date.now() - this.lastTyped < TYPING;
+      if (isTyping && touches(put, block)) {
+        this.later("settle", TYPING, () => this.settle());
+        return;
+      }
+    }
+    this.local = this.local.map(theirs, true);
+    this.shown = arrived.text;
+    this.etag = arrived.etag;
+    this.arrived = undefined;
+    if (!view) {
+      this.doc = put.apply(this.doc);
+    } else if (!put.empty) {
+      view.dispatch({ changes: put, annotations: [byOthers.of(true), Transaction.addToHistory.of(false)] });
+    }
+    this.keep();
+    if (this.hasUnsaved) this.saveSoon();
+  }
+}

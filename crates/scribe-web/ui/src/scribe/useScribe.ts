@@ -1,0 +1,141 @@
+import { useCallback, useEffect, useReducer, useRef, useState } from "react";
+
+import { api, ask, Failure, type MediaAsset, type MergeView } from "../api/client";
+import { type Connection, follow, type ScribeEvent } from "../api/events";
+import { texts } from "../texts";
+import { connected, hear, type Live, nothing } from "./live";
+import type { SaveState, SyncedDocument } from "./sync";
+
+/** How long a notice stands, in milliseconds. */
+const NOTICE = 9_000;
+
+type Action = { event: ScribeEvent } | { connection: Connection } | "begin";
+
+function reduce(live: Live, action: Action): Live {
+  if (action === "begin") return nothing;
+  return "event" in action ? hear(live, action.event) : connected(live, action.connection);
+}
+
+export interface Scribe {
+  live: Live;
+  asset: MediaAsset | undefined;
+  sync: SyncedDocument | undefined;
+  saveState: SaveState;
+  /** Something the person is to know once. */
+  notice: string | undefined;
+  error: string | undefined;
+  tell(notice: string | undefined): void;
+  fail(error: unknown): void;
+  /** Looks whether there is a scribe by now. */
+  lookAgain(): void;
+}
+
+/** The scribe of a conversation, and its document. In one that is new there is none. */
+export function useScribe(conversationId: string, isNew: boolean): Scribe {
+  const [live, dispatch] = useReducer(reduce, nothing);
+  const [asset, setAsset] = useState<MediaAsset>();
+  const [sync, setSync] = useState<SyncedDocument>();
+  const [saveState, setSaveState] = useState<SaveState>({ kind: "saved" });
+  const [notice, setNotice] = useState<string>();
+  const [error, setError] = useState<string>();
+  const [looks, setLooks] = useState(0);
+  const lookAgain = useCallback(() => setLooks((looks) => looks + 1), []);
+
+  useEffect(() => {
+    dispatch("begin");
+    if (isNew && looks === 0) {
+      dispatch({ connection: "absent" });
+      return undefined;
+    }
+    return follow(
+      conversationId,
+      (event) => dispatch({ event }),
+      (connection) => dispatch({ connection }),
+    );
+  }, [conversationId, isNew, looks]);
+
+  const assetId = live.session?.textAssetId;
+  const opened = useRef<SyncedDocument>(undefined);
+
+  useEffect(() => {
+    if (!assetId) return;
+    let left = false;
+    const merged = (merge: MergeView) => {
+      const count = merge.suggestions.length;
+      if (count > 0) setNotice(texts.mergedWithSuggestions(count));
+    };
+    const open = async () => {
+      // The editor is most of the page, and comes when there is something to edit.
+      const [{ data, response }, sync] = await Promise.all([
+        ask(api.GET("/api/media-assets/{id}", { params: { path: { id: assetId } }, cache: "no-store" })),
+        import("./sync"),
+      ]);
+      if (left) return;
+      const document = new sync.SyncedDocument(assetId, data.asset, response.headers.get("etag") ?? "", {
+        saveState: setSaveState,
+        arrived: setAsset,
+        merged,
+        gone: () => setError(texts.status.gone),
+      });
+      opened.current = document;
+      setAsset(data.asset);
+      setSync(document);
+      setSaveState({ kind: "saved" });
+      if (document.wasRestored) setNotice(texts.draftRestored);
+    };
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const attempt = () => {
+      open().catch((failed: unknown) => {
+        if (left) return;
+        setError(failed instanceof Error ? failed.message : String(failed));
+        if (failed instanceof Failure && (failed.isOffline || failed.status >= 500)) timer = setTimeout(attempt, 2_000);
+      });
+    };
+    attempt();
+    return () => {
+      left = true;
+      clearTimeout(timer);
+      opened.current?.stop();
+      opened.current = undefined;
+      setSync(undefined);
+      setAsset(undefined);
+    };
+  }, [assetId]);
+
+  useEffect(() => {
+    opened.current?.hurry();
+  }, [live.versions]);
+
+  // Without events a version may be missed; who comes back to the page, or online, sees what is there now.
+  useEffect(() => {
+    const hurry = () => opened.current?.hurry();
+    const leave = () => {
+      if (document.visibilityState === "hidden") opened.current?.saveNow();
+      else hurry();
+    };
+    window.addEventListener("online", hurry);
+    document.addEventListener("visibilitychange", leave);
+    return () => {
+      window.removeEventListener("online", hurry);
+      document.removeEventListener("visibilitychange", leave);
+    };
+  }, []);
+
+  // The spec's polling, while events do not come.
+  const isLost = live.connection === "lost" || live.degraded;
+  useEffect(() => {
+    if (!isLost) return;
+    const timer = setInterval(() => opened.current?.hurry(), 3_000);
+    return () => clearInterval(timer);
+  }, [isLost]);
+
+  useEffect(() => {
+    if (!notice) return;
+    const timer = setTimeout(() => setNotice(undefined), NOTICE);
+    return () => clearTimeout(timer);
+  }, [notice]);
+  const fail = useCallback((failed: unknown) => {
+    setError(failed instanceof Error ? failed.message : String(failed));
+  }, []);
+  return { live, asset, sync, saveState, notice, error, tell: setNotice, fail, lookAgain };
+}

@@ -1,0 +1,202 @@
+// Everything that a person reads, in one place.
+
+export const texts = {
+  product: "Background Scribe",
+  chat: "Chat",
+  scribe: "Scribe",
+  documents: "Documents",
+  newConversation: "New conversation",
+  untitled: "Untitled conversation",
+  skip: "Skip to the conversation",
+  panels: "Chat and scribe",
+
+  message: "Your message",
+  messagePlaceholder: "Say something. “Start the scribe, call it …” begins a document.",
+  send: "Send",
+  stop: "Stop",
+  regenerate: "Answer again",
+  edit: "Edit",
+  editing: "Edit your message",
+  saveAndAsk: "Ask again",
+  cancel: "Cancel",
+  you: "You",
+  assistant: "Assistant",
+  thinking: "The answer is on its way",
+  emptyChat: "Nothing was said yet.",
+  answerStopped: "Stopped. A half answer is not written down.",
+  answerBroke: "The answer broke off. Ask again; a half answer is not written down.",
+  chatKept: "This browser keeps what is said here.",
+  commandDone: {
+    started: "The scribe is on.",
+    stopped: "The scribe is off. What waits is kept.",
+    "no-scribe": "This conversation has no scribe. Say “start the scribe” to begin one.",
+    failed: "The scribe could not be switched. Say it again in a moment, or use the switch above the document.",
+    unfinished: "The scribe is being switched; this takes longer than usual.",
+    "not-understood": "That began like a wish to the scribe and was not understood. Say “start the scribe”, “stop the scribe” or “call it …”.",
+  } as Record<string, string>,
+
+  startScribe: "Start the scribe",
+  startHint: "The scribe writes what is said here into a document, turn by turn, while you talk.",
+  startTitle: "Title",
+  startTitlePlaceholder: "Named after the first message, if you name none",
+  style: "Style",
+  styles: {
+    auto: "As the conversation goes",
+    default: "Plain",
+    literary: "Literary",
+    factual: "Factual",
+    conversational: "Conversational",
+  } as Record<string, string>,
+  scribeSwitch: "The scribe writes",
+  title: "The document’s title",
+
+  write: "Write",
+  read: "Read",
+  history: "History",
+  view: "View of the document",
+  table: "Table",
+  refresh: "Read again",
+  download: "Download as Markdown",
+  copy: "Copy as Markdown",
+  copied: "Copied.",
+  copyFailed: "The browser would not copy. Select the text and copy it yourself.",
+  more: "More",
+  editor: "The document, in Markdown",
+  tokens: (count: number) => `about ${count.toLocaleString("en")} tokens`,
+
+  saved: "Saved",
+  saving: "Saving …",
+  unsaved: "Not saved yet",
+  unsavedOffline: "Kept in this browser, and saved when the connection is back",
+  saveFailed: (why: string) => `Not saved: ${why} Your text is kept in this browser and tried again.`,
+  mergedWithOthers: "Others wrote at the same time; both texts are in the document.",
+  mergedWithSuggestions: (count: number) =>
+    count === 1
+      ? "Others changed the same words. Yours stand; theirs are a suggestion beside the text."
+      : `Others changed the same words. Yours stand; theirs are ${count} suggestions beside the text.`,
+  draftRestored: "What you had typed before is here again.",
+
+  drafts: "Being written, not yet kept",
+  draftOf: (question: string) => `On: ${question}`,
+
+  status: {
+    connecting: "Connecting …",
+    none: "No scribe yet",
+    offline: "Offline. What you type is kept, and the page reconnects by itself.",
+    degraded: "Slow for a moment: news come some seconds late",
+    off: "Off",
+    offSince: "Off: nothing is written down",
+    finishing: "Finishing the turn that was begun",
+    paused: (waiting: number) => `Paused: ${turns(waiting)} kept until you switch the scribe on`,
+    listening: "Listening",
+    waiting: (waiting: number, forText: string) => `${turns(waiting)} waiting, ${forText}`,
+    writing: (question: string) => (question ? `Writing: ${question}` : "Writing"),
+    upToDate: (when: string) => `Up to date, written ${when}`,
+    gone: "The document was deleted",
+  },
+  failedTurns: (count: number) => `${turns(count)} could not be written`,
+  failedHint: "Try again once the cause is gone, or leave the turn out for good.",
+  replay: "Try again",
+  replayAll: "Try all again",
+  dismiss: "Leave out",
+  noReason: "no reason is known",
+
+  suggestions: "Suggestions",
+  suggestionBy: {
+    scribe: "The scribe suggests",
+    person: (name: string) => `${name} suggests`,
+  },
+  suggestionTo: { replace: "another wording:", delete: "to take this out:", insert: "to put this in:" },
+  suggestionStale: "The text has changed since. Compare before you accept.",
+  accept: "Accept",
+  reject: "Dismiss",
+  compare: "Compare",
+  compareTitle: "What stands, and what is suggested",
+  stands: "Stands now",
+  suggested: "Suggested",
+  close: "Close",
+
+  versions: "Versions",
+  versionBy: {
+    scribe: "the scribe",
+    person: (name: string) => name,
+    unknown: "somebody",
+  },
+  versionDeleted: "deleted",
+  latest: "now",
+  restore: "Restore this version",
+  restoring: "Restoring …",
+  restored: "Restored. What was there before is in the history.",
+  olderVersions: "Older versions",
+  changesOf: (when: string) => `What changed ${when}`,
+  noChanges: "Nothing changed in the text.",
+  firstVersion: "The beginning",
+  chooseVersion: "Choose a version to see what changed in it.",
+
+  shelfTitle: "Documents and conversations",
+  shelfEmpty: "No document yet. Start the scribe in a conversation.",
+  open: "Open",
+  continueConversation: "Continue in a new conversation",
+  continued: "A new conversation goes on with this document.",
+  delete: "Delete",
+  deleteTitle: (title: string) => `Delete “${title}”?`,
+  deleteHint: "Its conversations end. It can be brought back from its versions.",
+  unreadable: "This document can’t be read. Its versions may help.",
+  moreDocuments: "More",
+  filter: "Find by title",
+  noMatch: "No title has these words.",
+
+  token: "Token or API key",
+  tokenTitle: "Who are you?",
+  tokenHint: "This server wants a token. It stays in this tab and is forgotten when you close it.",
+  tokenUse: "Use it",
+
+  // Errors say what to do.
+  errors: {
+    offline: "The server can’t be reached. Check the connection; the page tries again by itself.",
+    server: "The server failed. Try again in a moment.",
+    tooMany: "Too many requests at once. Wait a moment and try again.",
+    unknown: (message: string) => sentence(message),
+    chat: (message: string) => `The chat did not answer: ${sentence(message)}`,
+  },
+};
+
+function turns(count: number): string {
+  return count === 1 ? "one turn" : `${count} turns`;
+}
+
+/** A server's message as a sentence. */
+export function sentence(message: string): string {
+  const text = message.trim();
+  if (text === "") return texts.errors.server;
+  const begun = text[0]!.toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+}
+
+const units: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+  ["second", 1],
+];
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+/** How long ago, in words. */
+export function ago(then: number | string, now: number): string {
+  const seconds = Math.max(0, Math.round((now - new Date(then).getTime()) / 1000));
+  if (seconds < 10) return "just now";
+  const [unit, size] = units.find(([, size]) => seconds >= size) ?? ["second", 1];
+  return relative.format(-Math.floor(seconds / size), unit);
+}
+
+/** For how long, in words. */
+export function span(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < 60) return `for ${seconds} s`;
+  if (seconds < 3600) return `for ${Math.floor(seconds / 60)} min`;
+  return `for ${Math.floor(seconds / 3600)} h`;
+}
+
+export function clock(when: string): string {
+  return new Date(when).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
+}
