@@ -11,7 +11,8 @@ const conversation = crypto.randomUUID();
 const path = `/?conversation=${conversation}`;
 
 const editorOf = (page) => page.getByLabel("The document, in Markdown");
-const textOf = (page) => editorOf(page).evaluate((content) => [...content.children].map((line) => line.textContent).join("\n"));
+// All of it: the editor's lines in the page are those in sight.
+const textOf = (page) => editorOf(page).evaluate((content) => content.cmTile.root.view.state.doc.toString());
 const statusOf = (page) => page.locator(".status").getAttribute("data-status");
 
 /** Waits until something holds; says what was there instead. */
@@ -57,7 +58,7 @@ async function seen(page, name) {
 
 await withBrowser(async (open) => {
   const ann = await open({ path, tolerate });
-  assert.equal(await statusOf(ann), "none");
+  await until("there is no scribe yet", () => statusOf(ann), (status) => status === "none");
   await say(ann, "Start the scribe, call it The Ferry.");
   await until("the scribe listens", () => statusOf(ann), (status) => status === "listening");
   assert.equal(await ann.getByLabel("The document’s title").inputValue(), "The Ferry");
@@ -86,6 +87,41 @@ await withBrowser(async (open) => {
   assert.equal(await statusOf(ann), "upToDate");
   await seen(ann, "grown-wide-light");
   await seen(bob, "grown-narrow-dark");
+
+  // Ann stands in the middle of a word while Bob writes above and the scribe below: she stays there.
+  const caretOf = (page) => page.evaluate(() => {
+    const { anchorNode, anchorOffset } = getSelection();
+    return anchorNode.textContent.slice(0, anchorOffset).slice(-12);
+  });
+  await editorOf(ann).getByText("Milestone-3").click();
+  const caret = await caretOf(ann);
+  const place = () => editorOf(ann).getByText("Milestone-3").boundingBox();
+  const before = await place();
+  await typeAt(bob, false, "\n\nBob begins with the weather.");
+  await untilText(ann, "Bob's line is shown", (text) => text.includes("begins with the weather."));
+  assert.equal(await caretOf(ann), caret);
+  await untilSaved(bob);
+  tell({ moved: (await place()).y - before.y });
+
+  // Ann types in a block that Bob changes: as long as she types, nothing comes into it.
+  const typing = typeAt(ann, true, " And so it went on, day after day, until the river froze and the ferry lay still in the ice.");
+  await editorOf(bob).getByText("Milestone-7").click();
+  await bob.keyboard.press("Home");
+  await bob.keyboard.type("Truly, ", { delay: 15 });
+  const line = () => editorOf(ann).locator(".cm-line").last().textContent();
+  let jumps = 0;
+  let isTyping = true;
+  const watching = (async () => {
+    while (isTyping) if ((await line()).startsWith("Truly")) jumps += 1;
+  })();
+  await typing;
+  isTyping = false;
+  await watching;
+  assert.equal(jumps, 0, "the block changed under her hands");
+  const line7 = /^Truly, The ferry of Anselm left pier 7 of Lowmere at dawn, as Milestone-7 tells\. And so it went on, day after day, until the river froze and the ferry lay still in the ice\.$/m;
+  const both = (text) => line7.test(text);
+  await untilText(ann, "then it has the words of both", both);
+  await untilText(bob, "for Bob too", both);
 
   // Both write while the scribe does.
   await Promise.all([

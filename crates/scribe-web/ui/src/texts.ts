@@ -143,6 +143,8 @@ export const texts = {
   deleteHint: "Its conversations end. It can be brought back from its versions.",
   unreadable: "This document can’t be read. Its versions may help.",
   moreDocuments: "More",
+  ownConversations: "Conversations in this browser without a document here",
+  forget: "Forget",
   filter: "Find by title",
   noMatch: "No title has these words.",
 

@@ -29,9 +29,17 @@ export function store(conversationId: string, messages: ChatMessage[]): void {
   }
 }
 
-/** The conversations that this browser knows. */
-export function known(): string[] {
-  return Object.keys(localStorage)
+/** The conversations that this browser knows and in which something was said, with the first words of each. */
+export function known(): { id: string; begins: string }[] {
+  const ids = Object.keys(localStorage)
     .filter((key) => key.startsWith(PREFIX))
     .map((key) => key.slice(PREFIX.length));
+  return ids.flatMap((id) => {
+    const first = load(id).find((message) => message.role === "user");
+    return first ? [{ id, begins: first.content.split("\n")[0]!.slice(0, 120) }] : [];
+  });
+}
+
+export function forget(conversationId: string): void {
+  localStorage.removeItem(PREFIX + conversationId);
 }

@@ -138,11 +138,10 @@ export function ScribePanel({
                 <span className="hint">{texts.style}</span>
                 <StyleSelect value={style ?? asset.metadata.style} onChange={(wanted) => void restyle(wanted)} />
               </label>
-              <DropdownMenu.Root>
+              <DropdownMenu.Root modal={false}>
                 <DropdownMenu.Trigger asChild>
                   <Button look="quiet">{texts.more}</Button>
                 </DropdownMenu.Trigger>
-                <DropdownMenu.Portal>
                   <DropdownMenu.Content className="menu" align="end" sideOffset={4}>
                     <DropdownMenu.Item className="menu-item" onSelect={() => sync.hurry()}>
                       {texts.refresh}
@@ -154,7 +153,6 @@ export function ScribePanel({
                       {texts.download}
                     </DropdownMenu.Item>
                   </DropdownMenu.Content>
-                </DropdownMenu.Portal>
               </DropdownMenu.Root>
             </div>
             <Tabs.Content value="write" forceMount hidden={view !== "write"} className="view" tabIndex={-1}>

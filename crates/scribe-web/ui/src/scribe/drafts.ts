@@ -7,16 +7,20 @@ import { ChangeSet } from "@codemirror/state";
 
 /** What was typed, with what it was typed into. */
 export interface Unsaved {
-  /** The version that the next save is based on. */
+  /** The version that it was typed into. */
   etag: string;
-  /** The text of the server's that was shown. */
+  /** That version's text. */
   shown: string;
-  changes: ChangeSet;
+  /** What a save had when it was sent whose answer nobody heard, if there is one. */
+  sent: ChangeSet | undefined;
+  /** What was typed since, or all of it. */
+  since: ChangeSet;
 }
 
 interface Kept {
   etag: string;
-  changes: unknown;
+  sent: unknown;
+  since: unknown;
   /** When, in milliseconds since 1970. */
   at: number;
 }
@@ -46,8 +50,10 @@ function read(key: string): (Unsaved & { at: number }) | undefined {
     const kept = JSON.parse(localStorage.getItem(key) ?? "null") as Kept | null;
     const shown = localStorage.getItem(key + SHOWN);
     if (!kept || shown === null) return undefined;
-    const changes = ChangeSet.fromJSON(kept.changes);
-    return changes.length === shown.length ? { etag: kept.etag, shown, changes, at: kept.at } : undefined;
+    const sent = kept.sent ? ChangeSet.fromJSON(kept.sent) : undefined;
+    const since = ChangeSet.fromJSON(kept.since);
+    const fits = sent ? sent.length === shown.length && since.length === sent.newLength : since.length === shown.length;
+    return fits ? { etag: kept.etag, shown, sent, since, at: kept.at } : undefined;
   } catch {
     return undefined;
   }
@@ -62,11 +68,15 @@ export class Drafts {
     this.key = `${PREFIX}${assetId}.${tab()}`;
   }
 
-  keep({ etag, shown, changes }: Unsaved): void {
+  keep({ etag, shown, sent, since }: Unsaved): void {
+    const kept: Kept = { etag, sent: sent?.toJSON(), since: since.toJSON(), at: Date.now() };
     try {
-      // The changes first: with another text beside them they fit no more, and are not taken for what they are not.
-      localStorage.setItem(this.key, JSON.stringify({ etag, changes: changes.toJSON(), at: Date.now() } satisfies Kept));
-      if (this.keptShown !== shown) localStorage.setItem(this.key + SHOWN, shown);
+      if (this.keptShown !== shown) {
+        // Changes beside another text than their own would be taken for what they are not.
+        localStorage.removeItem(this.key);
+        localStorage.setItem(this.key + SHOWN, shown);
+      }
+      localStorage.setItem(this.key, JSON.stringify(kept));
       this.keptShown = shown;
     } catch {
       // No room: the text is still in the editor, and is saved to the server in a second.

@@ -2,8 +2,11 @@
 //
 // Three texts: the one that the server had when it was shown last (`shown`), what stands in the editor, and what the
 // server has now (`arrived`). What others wrote is put into the editor as changes, moved past what the person has typed
-// since, so the caret stays where it is. While the person types in a block, nothing is put into that block: the whole
-// version waits, and saves go on with the ETag of the one before, which the server merges.
+// since, so the caret stays where it is. While the person types in a block, nothing is put into that block: the version
+// waits, and saves carry it along, put together with what was typed, though the editor does not show it yet.
+//
+// A save whose answer nobody heard may have been done. It is sent again as it was before anything else happens: the
+// server knows it for the same one. Put together here with what the server has, its text would stand twice.
 
 import { Annotation, ChangeSet, Text, Transaction } from "@codemirror/state";
 import type { EditorView, ViewUpdate } from "@codemirror/view";
@@ -21,6 +24,21 @@ export type SaveState =
   | { kind: "saving" }
   | { kind: "offline" }
   | { kind: "failed"; why: string };
+
+interface Sent {
+  /** The version that it is based on, and its text. */
+  base: { etag: string; text: string };
+  /** From that text to what was sent. */
+  changes: ChangeSet;
+  content: string | undefined;
+  title: string | undefined;
+  /** What stood in the editor then. */
+  doc: Text;
+  /** What was typed since. */
+  since: ChangeSet;
+  /** From what stood in the editor to what was sent: what others wrote and is not shown yet. */
+  hidden: ChangeSet;
+}
 
 export interface SyncListener {
   saveState(state: SaveState): void;
@@ -41,17 +59,38 @@ const LONGEST_RETRY = 15_000;
 /** As an editor has it: it knows one kind of line break. */
 const lines = (text: string) => text.replace(/\r\n?/g, "\n");
 
+/** Puts changes in without moving what the person looks at: the caret's line if it is in sight, else the first line. */
+function inPlace(view: EditorView, changes: ChangeSet): void {
+  const scroller = view.scrollDOM;
+  const top = (position: number) => view.lineBlockAt(position).top;
+  const caret = view.state.selection.main.head;
+  const first = view.lineBlockAtHeight(scroller.scrollTop).from;
+  const isInSight = top(caret) >= scroller.scrollTop && top(caret) < scroller.scrollTop + scroller.clientHeight;
+  const anchor = view.hasFocus && isInSight ? caret : first;
+  const before = top(anchor) - scroller.scrollTop;
+  view.dispatch({ changes, annotations: [byOthers.of(true), Transaction.addToHistory.of(false)] });
+  const moved = changes.mapPos(anchor, 1);
+  view.requestMeasure({
+    key: scroller,
+    read: () => top(moved) - scroller.scrollTop - before,
+    write: (by) => {
+      if (Math.abs(by) > 1) scroller.scrollTop += by;
+    },
+  });
+}
+
 /** See above. */
 export class SyncedDocument {
   private view: EditorView | undefined;
   /** What stands in the editor, or stood there when it was closed. */
   doc: Text;
   private shown: string;
+  /** The version that `shown` is, while nothing else has arrived. */
   private etag: string;
   /** From `shown` to what stands in the editor. */
   private local: ChangeSet;
-  /** The part of it that was typed since the save that is under way was sent. */
-  private sinceSent: ChangeSet | undefined;
+  /** A save that was sent, and nobody has heard the answer. */
+  private sent: Sent | undefined;
   private arrived: { etag: string; text: string } | undefined;
   private lastTyped = 0;
   private unsavedSince = 0;
@@ -76,16 +115,31 @@ export class SyncedDocument {
     const kept = this.drafts.take();
     this.shown = kept?.shown ?? lines(asset.content);
     this.etag = kept?.etag ?? etag;
-    this.local = kept?.changes ?? ChangeSet.empty(this.shown.length);
-    this.doc = this.local.apply(Text.of(this.shown.split("\n")));
+    const shown = Text.of(this.shown.split("\n"));
+    this.local = kept ? (kept.sent?.compose(kept.since) ?? kept.since) : ChangeSet.empty(shown.length);
+    this.doc = this.local.apply(shown);
     this.wasRestored = !this.local.empty;
-    if (kept) this.arrived = { etag, text: lines(asset.content) };
+    if (kept?.sent) {
+      const doc = kept.sent.apply(shown);
+      this.sent = {
+        base: { etag: kept.etag, text: kept.shown },
+        changes: kept.sent,
+        content: doc.toString(),
+        title: undefined,
+        doc,
+        since: kept.since,
+        hidden: ChangeSet.empty(doc.length),
+      };
+    } else if (kept) {
+      this.arrived = { etag, text: lines(asset.content) };
+    }
   }
 
   attach(view: EditorView): void {
     this.view = view;
     this.settle();
-    if (!this.local.empty) this.saveSoon();
+    if (this.sent) this.saveNow();
+    else if (!this.local.empty) this.saveSoon();
   }
 
   detach(view: EditorView): void {
@@ -107,7 +161,7 @@ export class SyncedDocument {
     for (const transaction of update.transactions) {
       if (!transaction.docChanged || transaction.annotation(byOthers)) continue;
       this.local = this.local.compose(transaction.changes);
-      this.sinceSent = this.sinceSent?.compose(transaction.changes);
+      if (this.sent) this.sent.since = this.sent.since.compose(transaction.changes);
       this.lastTyped = Date.now();
       this.unsavedSince ||= this.lastTyped;
       this.listener.saveState({ kind: "unsaved" });
@@ -124,7 +178,7 @@ export class SyncedDocument {
 
   /** Saves what is not saved yet, now. */
   saveNow(): void {
-    if (this.local.empty && this.titleToSave === undefined) return;
+    if (this.local.empty && this.titleToSave === undefined && !this.sent) return;
     this.wanted.save = true;
     void this.work();
   }
@@ -155,11 +209,22 @@ export class SyncedDocument {
     this.later("save", Math.max(0, Math.min(PAUSE, LONGEST_PAUSE - waited)), () => this.saveNow());
   }
 
+  /** The newest version of the server's, and what was typed as changes to it. */
+  private mine(): { base: { etag: string; text: string }; changes: ChangeSet; theirs: ChangeSet } {
+    const base = this.arrived ?? { etag: this.etag, text: this.shown };
+    const theirs = changesBetween(this.shown, base.text);
+    return { base, changes: this.local.map(theirs, true), theirs };
+  }
+
   private keep(): void {
     if (this.local.empty) {
       this.drafts.forget();
+    } else if (this.sent) {
+      const { base, changes, since, hidden } = this.sent;
+      this.drafts.keep({ etag: base.etag, shown: base.text, sent: changes, since: since.map(hidden, true) });
     } else {
-      this.drafts.keep({ etag: this.etag, shown: this.shown, changes: this.local });
+      const { base, changes } = this.mine();
+      this.drafts.keep({ etag: base.etag, shown: base.text, sent: undefined, since: changes });
     }
   }
 
@@ -168,7 +233,7 @@ export class SyncedDocument {
     this.busy = true;
     try {
       while (!this.stopped && (this.wanted.save || this.wanted.read)) {
-        if (this.wanted.save) {
+        if (this.wanted.save || this.sent) {
           this.wanted.save = false;
           await this.save();
         } else {
@@ -187,6 +252,8 @@ export class SyncedDocument {
   private failed(error: unknown): void {
     if (this.stopped) return;
     const known = error instanceof Failure ? error : undefined;
+    // What is refused was not done.
+    if (known && known.status >= 400 && known.status < 500) this.sent = undefined;
     if (known?.status === 404) {
       this.listener.gone();
       return;
@@ -203,43 +270,56 @@ export class SyncedDocument {
   }
 
   private async save(): Promise<void> {
-    const title = this.titleToSave;
-    if (this.local.empty && title === undefined) return;
-    const sent = this.doc.toString();
-    const content = this.local.empty ? undefined : sent;
-    this.sinceSent = ChangeSet.empty(sent.length);
+    this.sent ??= this.toSend();
+    const sent = this.sent;
+    if (!sent) return;
+    const { base, content, title } = sent;
     this.listener.saveState({ kind: "saving" });
     try {
       const { data, response } = await ask(
         api.PUT("/api/media-assets/{id}", {
-          params: { path: { id: this.assetId }, header: { "if-match": this.etag } },
+          params: { path: { id: this.assetId }, header: { "if-match": base.etag } },
           body: { ...(content === undefined ? {} : { content }), ...(title === undefined ? {} : { title }) },
           // A page that is being closed still gets its last words out; browsers take 64 KiB of these.
-          keepalive: sent.length < 30_000,
+          keepalive: (content?.length ?? 0) < 30_000,
         }),
       );
-      if (this.stopped) return;
+      this.sent = undefined;
+      this.shown = sent.doc.toString();
+      this.local = sent.since;
+      this.arrived = { etag: response.headers.get("etag") ?? base.etag, text: lines(data.asset.content) };
       if (this.titleToSave === title) this.titleToSave = undefined;
-      this.shown = sent;
-      this.local = this.sinceSent ?? ChangeSet.empty(sent.length);
-      this.arrived = { etag: response.headers.get("etag") ?? this.etag, text: lines(data.asset.content) };
       this.unsavedSince = this.local.empty ? 0 : Date.now();
+      this.keep();
+      if (this.stopped) return;
       this.listener.arrived(data.asset);
       if (data.merge.othersWrote) this.listener.merged(data.merge);
       this.settle();
-      this.keep();
       this.listener.saveState({ kind: this.local.empty ? "saved" : "unsaved" });
     } catch (error) {
-      if (error instanceof Failure && error.status === 412) {
-        // The version that this was based on is not known any more: what stands there now is the base.
-        await this.read(true);
-        this.wanted.save = true;
-        return;
-      }
-      throw error;
-    } finally {
-      this.sinceSent = undefined;
+      if (!(error instanceof Failure) || error.status !== 412) throw error;
+      // The version that this was based on is not known any more: what stands there now is the base.
+      this.sent = undefined;
+      await this.read(true);
+      this.wanted.save = true;
     }
+  }
+
+  private toSend(): Sent | undefined {
+    const title = this.titleToSave;
+    if (this.local.empty && title === undefined) return undefined;
+    const { base, changes, theirs } = this.mine();
+    const { doc } = this;
+    const content = this.local.empty ? undefined : changes.apply(Text.of(base.text.split("\n"))).toString();
+    return {
+      base,
+      changes,
+      content,
+      title,
+      doc,
+      since: ChangeSet.empty(doc.length),
+      hidden: theirs.map(this.local),
+    };
   }
 
   private async read(always = false): Promise<void> {
@@ -262,7 +342,7 @@ export class SyncedDocument {
   /** Puts what has arrived into the editor, unless the person is typing where it belongs. */
   private settle(): void {
     const { view, arrived } = this;
-    if (!arrived || this.sinceSent) return;
+    if (!arrived || this.sent) return;
     const theirs = changesBetween(this.shown, arrived.text);
     const put = theirs.map(this.local);
     if (view && !put.empty) {
@@ -281,7 +361,7 @@ export class SyncedDocument {
     if (!view) {
       this.doc = put.apply(this.doc);
     } else if (!put.empty) {
-      view.dispatch({ changes: put, annotations: [byOthers.of(true), Transaction.addToHistory.of(false)] });
+      inPlace(view, put);
     }
     this.keep();
     if (this.hasUnsaved) this.saveSoon();

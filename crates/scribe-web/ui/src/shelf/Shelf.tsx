@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useState } from "react";
 
 import { api, ask, type ListedDocument, type SummaryView } from "../api/client";
+import { forget, known } from "../chat/transcript";
 import { Button, Modal, Note } from "../parts/Controls";
 import { ago, texts } from "../texts";
 
@@ -21,6 +22,7 @@ export function Shelf({
   const [words, setWords] = useState("");
   const [doomed, setDoomed] = useState<SummaryView>();
   const [error, setError] = useState<string>();
+  const [own, setOwn] = useState(known);
 
   const failed = useCallback((error: unknown) => setError(error instanceof Error ? error.message : String(error)), []);
   const read = useCallback(
@@ -38,7 +40,9 @@ export function Shelf({
     [failed],
   );
   useEffect(() => {
-    if (open) void read();
+    if (!open) return;
+    setOwn(known());
+    void read();
   }, [open, read]);
 
   const goOn = async (document: SummaryView) => {
@@ -63,6 +67,10 @@ export function Shelf({
 
   const sought = words.trim().toLowerCase();
   const shown = documents?.filter((one) => sought === "" || (isReadable(one) && one.title.toLowerCase().includes(sought)));
+  const written = new Set(documents?.map((one) => (isReadable(one) ? one.conversation_id : undefined)));
+  const talked = own.filter(
+    ({ id, begins }) => documents && !written.has(id) && (sought === "" || begins.toLowerCase().includes(sought)),
+  );
   const now = Date.now();
   return (
     <Modal title={texts.shelfTitle} open={open} onClose={onClose} wide>
@@ -100,6 +108,31 @@ export function Shelf({
           ),
         )}
       </ul>
+      {talked.length > 0 && (
+        <section aria-label={texts.ownConversations}>
+          <h2>{texts.ownConversations}</h2>
+          <ul className="shelf">
+            {talked.map(({ id, begins }) => (
+              <li key={id}>
+                <p className="book book-title">{begins}</p>
+                <div className="row">
+                  <Button look="strong" onClick={() => onOpen(id)}>
+                    {texts.open}
+                  </Button>
+                  <Button
+                    onClick={() => {
+                      forget(id);
+                      setOwn(known());
+                    }}
+                  >
+                    {texts.forget}
+                  </Button>
+                </div>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
       {next && <Button onClick={() => void read(next)}>{texts.moreDocuments}</Button>}
       {doomed && (
         <Modal open title={texts.deleteTitle(doomed.title)} hint={texts.deleteHint} onClose={() => setDoomed(undefined)}>
