@@ -215,6 +215,19 @@ async fn two_people_and_the_scribe_write_one_document() {
 }
 
 #[tokio::test]
+async fn no_word_is_lost_while_people_type_wherever_they_like() {
+    let told = told_by("storm").await;
+    let storm = &told[0];
+    assert!(storm["typed"].as_u64().unwrap() >= 10, "{storm}");
+    assert_eq!(storm["missing"], json!([]), "{storm}");
+    assert_eq!(storm["twice"], json!([]), "{storm}");
+    assert_eq!(
+        storm["same"], true,
+        "both see what is stored, and nothing else: {storm}"
+    );
+}
+
+#[tokio::test]
 async fn a_long_document_is_typed_in_and_scrolled_without_a_halt() {
     let told = told_by("long").await;
     println!("{told:?}");

@@ -17,7 +17,7 @@ await withBrowser(async (open) => {
   await editor.waitFor();
   await page.locator(".cm-line").nth(10).waitFor();
   // What is read once when the page opens is not typing.
-  await page.waitForLoadState("networkidle").catch(() => undefined);
+  await page.evaluate(() => new Promise((done) => requestIdleCallback(done)));
   await page.evaluate(() => {
     globalThis.seen = { tasks: [], shift: 0 };
     const watch = (type, note) =>
