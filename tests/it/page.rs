@@ -234,7 +234,10 @@ async fn a_long_document_is_typed_in_and_scrolled_without_a_halt() {
     for what in ["typing", "scrolling"] {
         let seen = told.iter().find_map(|line| line.get(what)).unwrap();
         let tasks = seen["tasks"].as_array().unwrap();
-        let longest = tasks.iter().map(|task| task.as_f64().unwrap()).fold(0.0, f64::max);
+        let longest = tasks
+            .iter()
+            .map(|task| task.as_f64().unwrap())
+            .fold(0.0, f64::max);
         assert!(longest < bound(50.0, 500.0), "{what}: {seen}");
         assert!(seen["shift"].as_f64().unwrap() < 0.01, "{what}: {seen}");
     }

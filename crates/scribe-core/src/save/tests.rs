@@ -438,3 +438,29 @@ proptest! {
         prop_assert!(reads_back(&saved.document));
     }
 }
+
+/// Somebody writes behind a word that another one has only begun: the word stays one.
+#[test]
+fn a_word_that_is_being_typed_is_not_torn() {
+    let base = scribes("Here bob wrote bob\n");
+    for (theirs, mine) in [
+        ("Here bob wrote bob And ann27x.\n", "Here bob wrote bob26x.\n"),
+        ("Here bob wrote bob26x.\n", "Here bob wrote bob And ann27x.\n"),
+    ] {
+        let present = after_person(&base, theirs, "bob");
+        let saved = merge(&base, &present, mine);
+        let content = saved.document.content();
+        let beside: Vec<&str> = saved
+            .suggestions
+            .iter()
+            .map(|one| one.markdown.as_str())
+            .collect();
+        for word in ["bob26x.", "ann27x."] {
+            assert!(
+                content.contains(word) || beside.iter().any(|text| text.contains(word)),
+                "{content} {beside:?}"
+            );
+        }
+        assert!(!content.contains("ann27x.26x"), "{content}");
+    }
+}

@@ -25,12 +25,32 @@ export function blockAround(doc: Text, position: number): { from: number; to: nu
   return { from: doc.line(first).from, to: doc.line(last).to };
 }
 
-/** Whether a change touches a range of the text that it is made to. */
+/** Whether a change touches a range of the text that it is made to. A new block in front of it or behind it does not. */
 export function touches(changes: ChangeSet, range: { from: number; to: number }): boolean {
   let found = false;
-  changes.iterChangedRanges((from, to) => {
-    // What is put in at the very end of the range stands behind it.
-    found ||= from === to ? from > range.from && from < range.to : from < range.to && to > range.from;
+  changes.iterChanges((from, to, _from, _to, inserted) => {
+    const isBehind = from === to && from === range.to && inserted.sliceString(0, 1) === "\n";
+    const isInFront = from === to && from === range.from && inserted.sliceString(inserted.length - 1) === "\n";
+    found ||= from <= range.to && to >= range.from && !isBehind && !isInFront;
   });
   return found;
+}
+
+/**
+ * Two changes of one text, each moved past the other. Where both put something in at the same place, what was typed here
+ * stands first, unless the others go on with the word before: their letters belong to it.
+ */
+export function apart(local: ChangeSet, theirs: ChangeSet, before: string): { local: ChangeSet; theirs: ChangeSet } {
+  const typed = new Map<number, string>();
+  local.iterChanges((from, to, _from, _to, inserted) => {
+    if (from === to) typed.set(from, inserted.sliceString(0, 1));
+  });
+  let localFirst = true;
+  theirs.iterChanges((from, to, _from, _to, inserted) => {
+    const own = from === to ? typed.get(from) : undefined;
+    if (own === undefined) return;
+    const goesOn = /\S/.test(before.slice(from - 1, from)) && /\S/.test(inserted.sliceString(0, 1));
+    if (goesOn && /\s/.test(own)) localFirst = false;
+  });
+  return { local: local.map(theirs, localFirst), theirs: theirs.map(local, !localFirst) };
 }

@@ -12,7 +12,7 @@ import { Annotation, ChangeSet, Text, Transaction } from "@codemirror/state";
 import type { EditorView, ViewUpdate } from "@codemirror/view";
 
 import { api, ask, Failure, type MediaAsset, type MergeView } from "../api/client";
-import { blockAround, changesBetween, touches } from "./changes";
+import { apart, blockAround, changesBetween, touches } from "./changes";
 import { Drafts } from "./drafts";
 
 /** Marks what others wrote. */
@@ -210,10 +210,10 @@ export class SyncedDocument {
   }
 
   /** The newest version of the server's, and what was typed as changes to it. */
-  private mine(): { base: { etag: string; text: string }; changes: ChangeSet; theirs: ChangeSet } {
+  private mine(): { base: { etag: string; text: string }; changes: ChangeSet; hidden: ChangeSet } {
     const base = this.arrived ?? { etag: this.etag, text: this.shown };
-    const theirs = changesBetween(this.shown, base.text);
-    return { base, changes: this.local.map(theirs, true), theirs };
+    const { local, theirs } = apart(this.local, changesBetween(this.shown, base.text), this.shown);
+    return { base, changes: local, hidden: theirs };
   }
 
   private keep(): void {
@@ -308,7 +308,7 @@ export class SyncedDocument {
   private toSend(): Sent | undefined {
     const title = this.titleToSave;
     if (this.local.empty && title === undefined) return undefined;
-    const { base, changes, theirs } = this.mine();
+    const { base, changes, hidden } = this.mine();
     const { doc } = this;
     const content = this.local.empty ? undefined : changes.apply(Text.of(base.text.split("\n"))).toString();
     return {
@@ -318,7 +318,7 @@ export class SyncedDocument {
       title,
       doc,
       since: ChangeSet.empty(doc.length),
-      hidden: theirs.map(this.local),
+      hidden,
     };
   }
 
@@ -343,8 +343,7 @@ export class SyncedDocument {
   private settle(): void {
     const { view, arrived } = this;
     if (!arrived || this.sent) return;
-    const theirs = changesBetween(this.shown, arrived.text);
-    const put = theirs.map(this.local);
+    const { local, theirs: put } = apart(this.local, changesBetween(this.shown, arrived.text), this.shown);
     if (view && !put.empty) {
       const caret = view.state.selection.main;
       const block = blockAround(view.state.doc, caret.head);
@@ -354,7 +353,7 @@ export class SyncedDocument {
         return;
       }
     }
-    this.local = this.local.map(theirs, true);
+    this.local = local;
     this.shown = arrived.text;
     this.etag = arrived.etag;
     this.arrived = undefined;
