@@ -91,6 +91,7 @@ await withBrowser(async (open) => {
   event("state", state(true, [turn("m1", "failed", { reason }), turn("m2", "failed", { reason: null })]));
   const failed = page.getByRole("region", { name: "2 turns could not be written" });
   await failed.getByText("3 attempts ended without a word.").waitFor();
+  await page.locator(".status[data-status=failed]").waitFor();
   await shot(page, "state-failed");
   tell({ view: "failed", violations: await violations(page) });
   await failed.getByRole("button", { name: "Try again" }).first().click();

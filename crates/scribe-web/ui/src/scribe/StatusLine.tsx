@@ -14,6 +14,7 @@ const moods: Record<Glance["kind"], string> = {
   paused: "warn",
   listening: "good",
   waiting: "busy",
+  failed: "bad",
   writing: "busy",
   upToDate: "good",
   gone: "bad",
@@ -21,6 +22,8 @@ const moods: Record<Glance["kind"], string> = {
 
 function words(glance: Glance, now: number, question: (messageId: string) => string): string {
   switch (glance.kind) {
+    case "failed":
+      return texts.failedTurns(glance.turns);
     case "paused":
       return texts.status.paused(glance.waiting);
     case "waiting":

@@ -88,6 +88,7 @@ export function hear(live: Live, event: ScribeEvent): Live {
 
 export type Glance =
   | { kind: "connecting" | "none" | "offline" | "degraded" | "off" | "finishing" | "listening" | "gone" }
+  | { kind: "failed"; turns: number }
   | { kind: "paused"; waiting: number }
   | { kind: "waiting"; waiting: number; since: number }
   | { kind: "writing"; messageId: string; others: number }
@@ -109,6 +110,8 @@ export function glance(live: Live): Glance {
   if (writing) return { kind: "writing", messageId: writing.messageId, others: waiting.length };
   const oldest = waiting[0];
   if (oldest) return { kind: "waiting", waiting: waiting.length, since: oldest.times.recorded ?? Date.now() };
+  const lost = turns.filter((turn) => turn.state === "failed").length;
+  if (lost > 0) return { kind: "failed", turns: lost };
   const written = turns.filter((turn) => turn.state === "processed");
   if (written.length === 0 && live.status.messageCount === 0) return { kind: "listening" };
   const last = Math.max(0, ...written.map((turn) => turn.times.finished ?? 0));
