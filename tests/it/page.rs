@@ -18,7 +18,7 @@ use crate::local_run::Running;
 use crate::world::{http_client, node_folder};
 
 /// Longer than any script takes, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(6);
 
 /// The most that a first visit may bring over the wire.
 const FIRST_VIEW_BYTES: u64 = 350_000;

@@ -33,7 +33,8 @@ export async function withBrowser(act) {
   try {
     await act(async ({ tolerate = [], path = "/", ...options } = {}) => {
       const context = await browser.newContext({ viewport: windows.wide, ...options });
-      context.setDefaultTimeout(20_000);
+      // For machines that do other things as well.
+        context.setDefaultTimeout(60_000);
       const page = await context.newPage();
       watch(page, tolerate);
       await page.goto(new URL(path, url).href);

@@ -18,7 +18,7 @@ const statusOf = (page) => page.locator(".status").getAttribute("data-status");
 /** Waits until something holds; says what was there instead. */
 async function until(what, look, holds) {
   let seen;
-  for (const begun = Date.now(); Date.now() - begun < 20_000; await new Promise((resolve) => setTimeout(resolve, 50))) {
+  for (const begun = Date.now(); Date.now() - begun < 60_000; await new Promise((resolve) => setTimeout(resolve, 50))) {
     seen = await look();
     if (holds(seen)) return seen;
   }

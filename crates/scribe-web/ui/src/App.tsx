@@ -5,6 +5,7 @@ import { onUnauthorized, useToken } from "./api/client";
 import { ChatPanel } from "./chat/ChatPanel";
 import { useChat } from "./chat/useChat";
 import { Button, Modal } from "./parts/Controls";
+import { shared } from "./parts/storage";
 import { ScribePanel } from "./scribe/ScribePanel";
 import { useScribe } from "./scribe/useScribe";
 import { Shelf } from "./shelf/Shelf";
@@ -12,6 +13,8 @@ import { texts } from "./texts";
 
 const LAST = "scribe.last";
 const PARAMETER = "conversation";
+/** What the API takes for an id. */
+const ID = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/;
 
 /** Conversations that began in this tab. Nobody else knows them, so there is no scribe to look for. */
 const begun = new Set<string>();
@@ -24,14 +27,14 @@ function begin(): string {
 
 /** The conversation that the address names, else the last one, else a new one. */
 function conversationOfAddress(): string {
-  const named = new URLSearchParams(location.search).get(PARAMETER);
-  return named || localStorage.getItem(LAST) || begin();
+  const named = [new URLSearchParams(location.search).get(PARAMETER), shared.get(LAST)];
+  return named.find((id) => id && ID.test(id)) ?? begin();
 }
 
 function useConversation(): [string, (id: string) => void] {
   const [id, setId] = useState(conversationOfAddress);
   useEffect(() => {
-    localStorage.setItem(LAST, id);
+    shared.set(LAST, id);
     const address = `?${new URLSearchParams({ [PARAMETER]: id })}`;
     if (location.search !== address) history.pushState(null, "", address);
   }, [id]);
@@ -55,7 +58,7 @@ function useWide(): boolean {
   return wide;
 }
 
-function Conversation({ id }: { id: string }) {
+function Conversation({ id, onOpen }: { id: string; onOpen: (id: string) => void }) {
   const scribe = useScribe(id, begun.has(id));
   const chat = useChat(id, (command) => {
     // What was said may have started a scribe by words; and the first turn by itself, where the server is so set.
@@ -63,27 +66,26 @@ function Conversation({ id }: { id: string }) {
   });
   const wide = useWide();
   const [tab, setTab] = useState("chat");
-  const chatPanel = <ChatPanel chat={chat} />;
-  const scribePanel = <ScribePanel conversationId={id} scribe={scribe} messages={chat.messages} />;
-  if (wide) {
-    return (
-      <div className="beside">
-        {chatPanel}
-        {scribePanel}
-      </div>
-    );
-  }
+  // One tree for both, or what is being written would be gone when the window is made narrower.
+  const panel = (name: string) => ({
+    value: name,
+    className: "fill",
+    forceMount: true as const,
+    hidden: !wide && tab !== name,
+    tabIndex: -1,
+    ...(wide ? { role: "presentation" } : {}),
+  });
   return (
-    <Tabs.Root className="stacked" value={tab} onValueChange={setTab}>
-      <Tabs.List className="tabs main-tabs" aria-label={texts.panels}>
+    <Tabs.Root className={wide ? "beside" : "stacked"} value={tab} onValueChange={setTab}>
+      <Tabs.List className="tabs main-tabs" aria-label={texts.panels} hidden={wide}>
         <Tabs.Trigger value="chat">{texts.chat}</Tabs.Trigger>
         <Tabs.Trigger value="scribe">{texts.scribe}</Tabs.Trigger>
       </Tabs.List>
-      <Tabs.Content value="chat" className="fill" forceMount hidden={tab !== "chat"} tabIndex={-1}>
-        {chatPanel}
+      <Tabs.Content {...panel("chat")}>
+        <ChatPanel conversationId={id} chat={chat} />
       </Tabs.Content>
-      <Tabs.Content value="scribe" className="fill" forceMount hidden={tab !== "scribe"} tabIndex={-1}>
-        {scribePanel}
+      <Tabs.Content {...panel("scribe")}>
+        <ScribePanel conversationId={id} scribe={scribe} messages={chat.messages} onOpen={onOpen} />
       </Tabs.Content>
     </Tabs.Root>
   );
@@ -132,7 +134,7 @@ export function App() {
         </nav>
       </header>
       <main id="conversation">
-        <Conversation key={id} id={id} />
+        <Conversation key={id} id={id} onOpen={setId} />
       </main>
       <Shelf
         open={shelf}

@@ -25,6 +25,7 @@ export const texts = {
   emptyChat: "Nothing was said yet.",
   answerStopped: "Stopped. A half answer is not written down.",
   answerBroke: "The answer broke off. Ask again; a half answer is not written down.",
+  noAnswer: "No answer came. Ask again; a question alone is not written down.",
   chatKept: "This browser keeps what is said here.",
   commandDone: {
     started: "The scribe is on.",
@@ -68,7 +69,8 @@ export const texts = {
   saving: "Saving …",
   unsaved: "Not saved yet",
   unsavedOffline: "Kept in this browser, and saved when the connection is back",
-  saveFailed: (why: string) => `Not saved: ${why} Your text is kept in this browser and tried again.`,
+  saveFailed: (why: string, again: boolean) =>
+    again ? `Not saved: ${why} Your text is kept here and tried again.` : `Not saved: ${why} Your text is kept here.`,
   mergedWithOthers: "Others wrote at the same time; both texts are in the document.",
   mergedWithSuggestions: (count: number) =>
     count === 1
@@ -94,6 +96,9 @@ export const texts = {
     upToDate: (when: string) => `Up to date, written ${when}`,
     gone: "The document was deleted",
   },
+  deletedHint: "The document was deleted. What stands here can be copied, or the document brought back.",
+  bringBack: "Bring it back",
+  nothingToBringBack: "No version of it is left.",
   failedTurns: (count: number) => `${turns(count)} could not be written`,
   failedHint: "Try again once the cause is gone, or leave the turn out for good.",
   replay: "Try again",

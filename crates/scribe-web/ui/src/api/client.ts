@@ -2,6 +2,7 @@
 
 import createClient, { type Middleware } from "openapi-fetch";
 
+import { tab } from "../parts/storage";
 import { sentence, texts } from "../texts";
 import type { components, paths } from "./schema";
 
@@ -21,7 +22,7 @@ const TOKEN = "scribe.token";
 
 /** The token that this tab was given, if any. */
 export function token(): string | null {
-  return sessionStorage.getItem(TOKEN);
+  return tab.get(TOKEN);
 }
 
 const unauthorized = new Set<() => void>();
@@ -33,7 +34,7 @@ export function onUnauthorized(callback: () => void): () => void {
 }
 
 export function useToken(value: string): void {
-  sessionStorage.setItem(TOKEN, value.trim());
+  tab.set(TOKEN, value.trim());
 }
 
 /** Headers that say who asks. */

@@ -2,6 +2,7 @@ import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from 
 
 import { Button, Note } from "../parts/Controls";
 import { Markdown } from "../parts/Markdown";
+import { tab as store } from "../parts/storage";
 import { texts } from "../texts";
 import type { ChatMessage } from "./transcript";
 import type { Chat } from "./useChat";
@@ -27,19 +28,29 @@ function Message({ message, children }: { message: ChatMessage; children?: React
 function Composer({
   label,
   initial = "",
+  keptAs,
   placeholder,
   busy,
   onSend,
+  onCancel,
   children,
 }: {
   label: string;
   initial?: string;
+  /** Where what is written stays until it is sent. */
+  keptAs?: string;
   placeholder?: string;
   busy: boolean;
   onSend: (text: string) => void;
+  onCancel?: () => void;
   children: React.ReactNode;
 }) {
-  const [text, setText] = useState(initial);
+  const [text, setText] = useState(() => (keptAs && store.get(keptAs)) || initial);
+  useEffect(() => {
+    if (!keptAs) return;
+    if (text === "") store.remove(keptAs);
+    else store.set(keptAs, text);
+  }, [keptAs, text]);
   const send = (event?: FormEvent) => {
     event?.preventDefault();
     const said = text.trim();
@@ -48,6 +59,7 @@ function Composer({
     onSend(said);
   };
   const press = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    if (event.key === "Escape") onCancel?.();
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
     send();
@@ -58,6 +70,7 @@ function Composer({
         aria-label={label}
         placeholder={placeholder}
         value={text}
+        autoFocus={onCancel !== undefined}
         rows={Math.min(8, text.split("\n").length + 1)}
         onChange={(event) => setText(event.target.value)}
         onKeyDown={press}
@@ -67,7 +80,7 @@ function Composer({
   );
 }
 
-export function ChatPanel({ chat }: { chat: Chat }) {
+export function ChatPanel({ conversationId, chat }: { conversationId: string; chat: Chat }) {
   const { messages, answering, error } = chat;
   const [editing, setEditing] = useState(false);
   const list = useRef<HTMLOListElement>(null);
@@ -100,6 +113,7 @@ export function ChatPanel({ chat }: { chat: Chat }) {
                   setEditing(false);
                   chat.edit(text);
                 }}
+                onCancel={() => setEditing(false)}
               >
                 <Button look="quiet" onClick={() => setEditing(false)}>
                   {texts.cancel}
@@ -111,6 +125,9 @@ export function ChatPanel({ chat }: { chat: Chat }) {
             </li>
           ) : (
             <Message key={message.id} message={message}>
+              {!busy && !error && at === lastQuestion && at === messages.length - 1 && (
+                <p className="hint">{texts.noAnswer}</p>
+              )}
               {!busy && at >= lastQuestion && (
                 <div className="row">
                   {at === lastQuestion && (
@@ -136,7 +153,13 @@ export function ChatPanel({ chat }: { chat: Chat }) {
         )}
       </ol>
       {error && <Note kind="error">{error}</Note>}
-      <Composer label={texts.message} placeholder={texts.messagePlaceholder} busy={busy} onSend={chat.send}>
+      <Composer
+        keptAs={`scribe.composer.${conversationId}`}
+        label={texts.message}
+        placeholder={texts.messagePlaceholder}
+        busy={busy}
+        onSend={chat.send}
+      >
         {busy ? (
           <Button onClick={chat.stop}>{texts.stop}</Button>
         ) : (

@@ -1,5 +1,7 @@
 // What was said in a conversation, kept by this browser.
 
+import { shared } from "../parts/storage";
+
 export interface ChatMessage {
   id: string;
   role: "user" | "assistant";
@@ -12,28 +14,34 @@ export interface ChatMessage {
 
 const PREFIX = "scribe.chat.";
 
+function isMessage(found: unknown): found is ChatMessage {
+  const { id, content } = (found ?? {}) as Partial<ChatMessage>;
+  return typeof id === "string" && typeof content === "string";
+}
+
+/** Calls back when another tab has said something in the conversation. */
+export function onSaidElsewhere(conversationId: string, callback: () => void): () => void {
+  const hear = (event: StorageEvent) => event.key === PREFIX + conversationId && callback();
+  window.addEventListener("storage", hear);
+  return () => window.removeEventListener("storage", hear);
+}
+
 export function load(conversationId: string): ChatMessage[] {
   try {
-    const found: unknown = JSON.parse(localStorage.getItem(PREFIX + conversationId) ?? "[]");
-    return Array.isArray(found) ? (found as ChatMessage[]) : [];
+    const found: unknown = JSON.parse(shared.get(PREFIX + conversationId) ?? "[]");
+    return Array.isArray(found) ? found.filter(isMessage) : [];
   } catch {
     return [];
   }
 }
 
 export function store(conversationId: string, messages: ChatMessage[]): void {
-  try {
-    localStorage.setItem(PREFIX + conversationId, JSON.stringify(messages));
-  } catch {
-    // No room: what was said stays on the page, and the document is the server's.
-  }
+  shared.set(PREFIX + conversationId, JSON.stringify(messages));
 }
 
 /** The conversations that this browser knows and in which something was said, with the first words of each. */
 export function known(): { id: string; begins: string }[] {
-  const ids = Object.keys(localStorage)
-    .filter((key) => key.startsWith(PREFIX))
-    .map((key) => key.slice(PREFIX.length));
+  const ids = shared.keys(PREFIX).map((key) => key.slice(PREFIX.length));
   return ids.flatMap((id) => {
     const first = load(id).find((message) => message.role === "user");
     return first ? [{ id, begins: first.content.split("\n")[0]!.slice(0, 120) }] : [];
@@ -41,5 +49,5 @@ export function known(): { id: string; begins: string }[] {
 }
 
 export function forget(conversationId: string): void {
-  localStorage.removeItem(PREFIX + conversationId);
+  shared.remove(PREFIX + conversationId);
 }

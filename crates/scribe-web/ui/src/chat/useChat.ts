@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { Failure } from "../api/client";
 import { texts } from "../texts";
 import { ask } from "./answer";
-import { type ChatMessage, load, store } from "./transcript";
+import { type ChatMessage, load, onSaidElsewhere, store } from "./transcript";
 
 export interface Chat {
   messages: ChatMessage[];
@@ -30,6 +30,13 @@ export function useChat(conversationId: string, changed: (command: string | unde
   useEffect(() => {
     store(conversationId, messages);
   }, [conversationId, messages]);
+  useEffect(
+    () =>
+      onSaidElsewhere(conversationId, () => {
+        if (!running.current) setMessages(load(conversationId));
+      }),
+    [conversationId],
+  );
   useEffect(() => () => running.current?.abort(), []);
 
   const answer = useCallback(

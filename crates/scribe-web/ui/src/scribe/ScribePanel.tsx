@@ -1,7 +1,7 @@
 import { DropdownMenu, Switch, Tabs } from "radix-ui";
 import { lazy, Suspense, useDeferredValue, useState } from "react";
 
-import { api, ask, credentials, type MediaAsset, type StyleChoice } from "../api/client";
+import { api, ask, type MediaAsset, type StyleChoice } from "../api/client";
 import type { ChatMessage } from "../chat/transcript";
 import { Button, Note } from "../parts/Controls";
 import { Markdown } from "../parts/Markdown";
@@ -30,7 +30,7 @@ function saveWords(state: SaveState): string {
     case "offline":
       return texts.unsavedOffline;
     case "failed":
-      return texts.saveFailed(state.why);
+      return texts.saveFailed(state.why, state.again);
   }
 }
 
@@ -46,15 +46,19 @@ export function ScribePanel({
   conversationId,
   scribe,
   messages,
+  onOpen,
 }: {
   conversationId: string;
   scribe: Scribe;
   messages: ChatMessage[];
+  onOpen: (conversationId: string) => void;
 }) {
   const { live, asset, sync, saveState, notice, error } = scribe;
   const [view, setView] = useState("write");
   const [style, setStyle] = useState<StyleChoice>();
-  const content = useDeferredValue(asset?.content ?? "");
+  // What stands in the editor, saved or not.
+  const written = () => sync?.doc.toString() ?? asset?.content ?? "";
+  const content = useDeferredValue(view === "read" || saveState.kind === "saved" ? written() : (asset?.content ?? ""));
   const question = questions(messages);
   const isOn = live.status?.scribeEnabled ?? false;
 
@@ -76,25 +80,32 @@ export function ScribePanel({
   };
   const copy = async () => {
     try {
-      await navigator.clipboard.writeText(asset?.content ?? "");
+      await navigator.clipboard.writeText(written());
       scribe.tell(texts.copied);
     } catch {
       scribe.tell(texts.copyFailed);
     }
   };
-  const download = async () => {
+  const download = () => {
+    const address = URL.createObjectURL(new Blob([written()], { type: "text/markdown" }));
+    const link = document.createElement("a");
+    link.href = address;
+    link.download = `${asset?.metadata.slug || "document"}.md`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  };
+  const bringBack = async () => {
     if (!asset) return;
+    const path = { id: asset.id };
     try {
-      const response = await fetch(`/api/media-assets/${encodeURIComponent(asset.id)}/download`, {
-        headers: credentials(),
-      });
-      if (!response.ok) throw new Error(texts.errors.server);
-      const address = URL.createObjectURL(await response.blob());
-      const link = document.createElement("a");
-      link.href = address;
-      link.download = `${asset.metadata.slug || "document"}.md`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(address), 10_000);
+      const { data } = await ask(api.GET("/api/media-assets/{id}/versions", { params: { path } }));
+      const last = data.versions.find((version) => !version.deleted);
+      if (!last) throw new Error(texts.nothingToBringBack);
+      await ask(api.POST("/api/media-assets/{id}/restore", { params: { path }, body: { versionId: last.versionId } }));
+      // Its conversations have ended.
+      const next = crypto.randomUUID();
+      await ask(api.POST("/api/media-assets/{id}/conversations", { params: { path }, body: { conversationId: next } }));
+      onOpen(next);
     } catch (failed) {
       scribe.fail(failed);
     }
@@ -123,9 +134,17 @@ export function ScribePanel({
       {!live.session && live.connection === "absent" && !live.gone && (
         <Start conversationId={conversationId} messages={messages} onStarted={scribe.lookAgain} />
       )}
+      {asset && live.gone && (
+        <Note kind="error">
+          {texts.deletedHint} <Button onClick={() => void bringBack()}>{texts.bringBack}</Button>
+        </Note>
+      )}
       {asset && sync && (
         <>
-          <Title title={asset.title} onChange={(title) => sync.saveTitle(title)} />
+          <Title
+            title={asset.title}
+            refused={saveState.kind === "failed" && !saveState.again}
+            onChange={(title) => sync.saveTitle(title)} />
           <Failed conversationId={conversationId} turns={failed(live)} question={question} onError={scribe.fail} />
           <Tabs.Root className="views" value={view} onValueChange={setView}>
             <div className="bar">
@@ -149,7 +168,7 @@ export function ScribePanel({
                     <DropdownMenu.Item className="menu-item" onSelect={() => void copy()}>
                       {texts.copy}
                     </DropdownMenu.Item>
-                    <DropdownMenu.Item className="menu-item" onSelect={() => void download()}>
+                    <DropdownMenu.Item className="menu-item" onSelect={download}>
                       {texts.download}
                     </DropdownMenu.Item>
                   </DropdownMenu.Content>
@@ -177,7 +196,7 @@ export function ScribePanel({
           </Tabs.Root>
           <Suggestions assetId={asset.id} version={version} onDecided={decided} onError={scribe.fail} />
           <footer className="foot">
-            <span className={`save ${saveState.kind}`} role="status" data-save={saveState.kind}>
+            <span className="save" role="status" data-save={saveState.kind}>
               {saveWords(saveState)}
             </span>
             {/* A token is counted as four bytes, as the scribe counts. */}

@@ -57,16 +57,23 @@ export function Suggestions({
   };
 
   if (suggestions.length === 0) return null;
-  const buttons = (suggestion: Suggestion) => (
-    <>
-      <Button look="strong" disabled={deciding !== undefined} onClick={() => void decide(suggestion, true)}>
-        {texts.accept}
-      </Button>
+  const buttons = (suggestion: Suggestion) => {
+    const dismiss = (
       <Button disabled={deciding !== undefined} onClick={() => void decide(suggestion, false)}>
         {texts.reject}
       </Button>
-    </>
-  );
+    );
+    const both = (
+      <>
+        <Button look="strong" disabled={deciding !== undefined} onClick={() => void decide(suggestion, true)}>
+          {texts.accept}
+        </Button>
+        {dismiss}
+      </>
+    );
+    // What the text has moved on from would take away what came since: it is accepted only by who has compared.
+    return { dismiss, both };
+  };
   return (
     <section className="suggestions" aria-label={texts.suggestions}>
       <h2>
@@ -85,7 +92,7 @@ export function Suggestions({
               <Button look="quiet" onClick={() => setCompared(suggestion)}>
                 {texts.compare}
               </Button>
-              {buttons(suggestion)}
+              {suggestion.stale ? buttons(suggestion).dismiss : buttons(suggestion).both}
             </div>
           </li>
         ))}
@@ -95,7 +102,7 @@ export function Suggestions({
           <Suspense>
             <Compare before={compared.current?.markdown ?? ""} after={compared.markdown} />
           </Suspense>
-          <div className="row end">{buttons(compared)}</div>
+          <div className="row end">{buttons(compared).both}</div>
         </Modal>
       )}
     </section>

@@ -1,19 +1,31 @@
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
 import { texts } from "../texts";
 
-/** The document's title, to be written over. */
-export function Title({ title, onChange }: { title: string; onChange: (title: string) => void }) {
+/** The document's title, to be written over. What was written stays until the server has it, or says that it will not. */
+export function Title({ title, refused, onChange }: { title: string; refused: boolean; onChange: (title: string) => void }) {
   const [text, setText] = useState(title);
-  const [editing, setEditing] = useState(false);
+  const [wanted, setWanted] = useState<string>();
+  const begun = useRef<string>(undefined);
   useEffect(() => {
-    if (!editing) setText(title);
-  }, [title, editing]);
+    if (wanted === title) setWanted(undefined);
+    else if (wanted === undefined && begun.current === undefined) setText(title);
+  }, [title, wanted]);
+  useEffect(() => {
+    if (refused) setWanted(undefined);
+  }, [refused]);
   const done = () => {
-    setEditing(false);
-    const wanted = text.trim();
-    if (wanted !== "" && wanted !== title) onChange(wanted);
-    else setText(title);
+    const before = begun.current;
+    begun.current = undefined;
+    const changed = text.trim();
+    // Who only looked at it has not named it, whatever others called it meanwhile.
+    if (changed === "" || changed === before) {
+      setText(wanted ?? title);
+      return;
+    }
+    setText(changed);
+    setWanted(changed);
+    onChange(changed);
   };
   return (
     <input
@@ -21,15 +33,14 @@ export function Title({ title, onChange }: { title: string; onChange: (title: st
       aria-label={texts.title}
       value={text}
       maxLength={200}
-      onFocus={() => setEditing(true)}
+      onFocus={() => {
+        begun.current = text;
+      }}
       onBlur={done}
       onChange={(event) => setText(event.target.value)}
       onKeyDown={(event) => {
         if (event.key === "Enter") event.currentTarget.blur();
-        if (event.key === "Escape") {
-          setText(title);
-          setEditing(false);
-        }
+        if (event.key === "Escape") setText(begun.current ?? title);
       }}
     />
   );

@@ -1,12 +1,12 @@
 // Changes between two texts, and where the caret's block lies.
 
-import { diff } from "@codemirror/merge";
+import { presentableDiff } from "@codemirror/merge";
 import { ChangeSet, type Text } from "@codemirror/state";
 
-/** What turns one text into another, as a change of an editor. */
+/** What turns one text into another, as a change of an editor, word by word: a change in the middle of one could tear another. */
 export function changesBetween(before: string, after: string): ChangeSet {
   if (before === after) return ChangeSet.empty(before.length);
-  const changes = diff(before, after, { scanLimit: 500, timeout: 100 }).map(({ fromA, toA, fromB, toB }) => ({
+  const changes = presentableDiff(before, after, { scanLimit: 500, timeout: 100 }).map(({ fromA, toA, fromB, toB }) => ({
     from: fromA,
     to: toA,
     insert: after.slice(fromB, toB),

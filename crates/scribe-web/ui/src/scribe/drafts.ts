@@ -5,6 +5,8 @@
 
 import { ChangeSet } from "@codemirror/state";
 
+import { shared, tab } from "../parts/storage";
+
 /** What was typed, with what it was typed into. */
 export interface Unsaved {
   /** The version that it was typed into. */
@@ -31,24 +33,24 @@ const SHOWN = ".shown";
 const QUIET = 5_000;
 
 /** This tab, as long as it is open; a reload is the same one. */
-function tab(): string {
-  let name = sessionStorage.getItem("scribe.tab");
+function tabName(): string {
+  let name = tab.get("scribe.tab");
   if (!name) {
     name = crypto.randomUUID();
-    sessionStorage.setItem("scribe.tab", name);
+    tab.set("scribe.tab", name);
   }
   return name;
 }
 
 function remove(key: string): void {
-  localStorage.removeItem(key);
-  localStorage.removeItem(key + SHOWN);
+  shared.remove(key);
+  shared.remove(key + SHOWN);
 }
 
 function read(key: string): (Unsaved & { at: number }) | undefined {
   try {
-    const kept = JSON.parse(localStorage.getItem(key) ?? "null") as Kept | null;
-    const shown = localStorage.getItem(key + SHOWN);
+    const kept = JSON.parse(shared.get(key) ?? "null") as Kept | null;
+    const shown = shared.get(key + SHOWN);
     if (!kept || shown === null) return undefined;
     const sent = kept.sent ? ChangeSet.fromJSON(kept.sent) : undefined;
     const since = ChangeSet.fromJSON(kept.since);
@@ -65,23 +67,19 @@ export class Drafts {
   private keptShown: string | undefined;
 
   constructor(private readonly assetId: string) {
-    this.key = `${PREFIX}${assetId}.${tab()}`;
+    this.key = `${PREFIX}${assetId}.${tabName()}`;
   }
 
   keep({ etag, shown, sent, since }: Unsaved): void {
     const kept: Kept = { etag, sent: sent?.toJSON(), since: since.toJSON(), at: Date.now() };
-    try {
-      if (this.keptShown !== shown) {
-        // Changes beside another text than their own would be taken for what they are not.
-        localStorage.removeItem(this.key);
-        localStorage.setItem(this.key + SHOWN, shown);
-      }
-      localStorage.setItem(this.key, JSON.stringify(kept));
+    if (this.keptShown !== shown) {
+      // Changes beside another text than their own would be taken for what they are not.
+      shared.remove(this.key);
+      // Where there is no room for both the text is still in the editor, and is saved to the server in a second.
+      if (!shared.set(this.key + SHOWN, shown)) return;
       this.keptShown = shown;
-    } catch {
-      // No room: the text is still in the editor, and is saved to the server in a second.
-      this.keptShown = undefined;
     }
+    shared.set(this.key, JSON.stringify(kept));
   }
 
   forget(): void {
@@ -94,7 +92,7 @@ export class Drafts {
     const own = read(this.key);
     if (own) return own;
     const prefix = `${PREFIX}${this.assetId}.`;
-    const keys = Object.keys(localStorage).filter((key) => key.startsWith(prefix) && !key.endsWith(SHOWN));
+    const keys = shared.keys(prefix).filter((key) => !key.endsWith(SHOWN));
     for (const key of keys) {
       const unsaved = read(key);
       if (unsaved && Date.now() - unsaved.at < QUIET) continue;

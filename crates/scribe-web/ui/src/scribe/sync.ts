@@ -23,7 +23,7 @@ export type SaveState =
   | { kind: "unsaved" }
   | { kind: "saving" }
   | { kind: "offline" }
-  | { kind: "failed"; why: string };
+  | { kind: "failed"; why: string; again: boolean };
 
 interface Sent {
   /** The version that it is based on, and its text. */
@@ -55,6 +55,8 @@ const LONGEST_PAUSE = 4_000;
 /** Who has typed so recently is still at it. */
 const TYPING = 2_500;
 const LONGEST_RETRY = 15_000;
+/** What has not come by then does not come. */
+const LONGEST_ANSWER = 30_000;
 
 /** As an editor has it: it knows one kind of line break. */
 const lines = (text: string) => text.replace(/\r\n?/g, "\n");
@@ -252,18 +254,26 @@ export class SyncedDocument {
   private failed(error: unknown): void {
     if (this.stopped) return;
     const known = error instanceof Failure ? error : undefined;
-    // What is refused was not done.
-    if (known && known.status >= 400 && known.status < 500) this.sent = undefined;
+    // What is refused was not done, and is refused again unless it was only too early.
+    const isRefused = known !== undefined && known.status >= 400 && known.status < 500;
+    const again = !isRefused || [408, 409, 425, 429].includes(known.status);
+    if (isRefused) this.sent = undefined;
+    const owed = this.hasUnsaved || this.titleToSave !== undefined;
+    if (owed) {
+      this.keep();
+      const why = known?.message ?? String(error);
+      this.listener.saveState(known?.isOffline ? { kind: "offline" } : { kind: "failed", why, again });
+    }
     if (known?.status === 404) {
       this.listener.gone();
       return;
     }
-    if (this.hasUnsaved) {
-      this.keep();
-      const isAway = known?.isOffline ?? false;
-      this.listener.saveState(isAway ? { kind: "offline" } : { kind: "failed", why: known?.message ?? String(error) });
+    if (!again) {
+      // The next thing that is typed tries again.
+      this.titleToSave = undefined;
+      return;
     }
-    this.wanted.save ||= this.hasUnsaved || this.titleToSave !== undefined;
+    this.wanted.save ||= owed;
     this.wanted.read = true;
     this.later("retry", this.retry, () => void this.work());
     this.retry = Math.min(LONGEST_RETRY, this.retry * 2);
@@ -282,6 +292,7 @@ export class SyncedDocument {
           body: { ...(content === undefined ? {} : { content }), ...(title === undefined ? {} : { title }) },
           // A page that is being closed still gets its last words out; browsers take 64 KiB of these.
           keepalive: (content?.length ?? 0) < 30_000,
+          signal: AbortSignal.timeout(LONGEST_ANSWER),
         }),
       );
       this.sent = undefined;
@@ -328,6 +339,7 @@ export class SyncedDocument {
       api.GET("/api/media-assets/{id}", {
         params: { path: { id: this.assetId }, header: always ? {} : { "if-none-match": known } },
         cache: "no-store",
+        signal: AbortSignal.timeout(LONGEST_ANSWER),
       }),
     ).catch((error: unknown) => {
       if (error instanceof Failure && error.status === 304) return { data: undefined, response: undefined };

@@ -38,6 +38,7 @@ export function useScribe(conversationId: string, isNew: boolean): Scribe {
   const [saveState, setSaveState] = useState<SaveState>({ kind: "saved" });
   const [notice, setNotice] = useState<string>();
   const [error, setError] = useState<string>();
+  const [gone, setGone] = useState(false);
   const [looks, setLooks] = useState(0);
   const lookAgain = useCallback(() => setLooks((looks) => looks + 1), []);
 
@@ -54,7 +55,12 @@ export function useScribe(conversationId: string, isNew: boolean): Scribe {
     );
   }, [conversationId, isNew, looks]);
 
-  const assetId = live.session?.textAssetId;
+  // A document that was deleted stays to be read, and to be brought back.
+  const [assetId, setAssetId] = useState<string>();
+  const present = live.session?.textAssetId;
+  useEffect(() => {
+    if (present) setAssetId(present);
+  }, [present]);
   const opened = useRef<SyncedDocument>(undefined);
 
   useEffect(() => {
@@ -75,7 +81,7 @@ export function useScribe(conversationId: string, isNew: boolean): Scribe {
         saveState: setSaveState,
         arrived: setAsset,
         merged,
-        gone: () => setError(texts.status.gone),
+        gone: () => setGone(true),
       });
       opened.current = document;
       setAsset(data.asset);
@@ -137,5 +143,5 @@ export function useScribe(conversationId: string, isNew: boolean): Scribe {
   const fail = useCallback((failed: unknown) => {
     setError(failed instanceof Error ? failed.message : String(failed));
   }, []);
-  return { live, asset, sync, saveState, notice, error, tell: setNotice, fail, lookAgain };
+  return { live: gone && !live.gone ? { ...live, gone: true } : live, asset, sync, saveState, notice, error, tell: setNotice, fail, lookAgain };
 }
