@@ -51,7 +51,8 @@ export interface SyncListener {
 /** A save begins when nobody has typed for so long, in milliseconds. */
 const PAUSE = 900;
 /** Or when so long has passed since the last one. */
-const LONGEST_PAUSE = 4_000;
+const LONGEST_PAUSE = 3_000;
+const LONGEST_WORD = 3_000;
 /** Who has typed so recently is still at it. */
 const TYPING = 2_500;
 const LONGEST_RETRY = 15_000;
@@ -208,7 +209,19 @@ export class SyncedDocument {
 
   private saveSoon(): void {
     const waited = Date.now() - this.unsavedSince;
-    this.later("save", Math.max(0, Math.min(PAUSE, LONGEST_PAUSE - waited)), () => this.saveNow());
+    // Behind a word, if one ends in time: half a word that is saved in front of another one would be a change of that
+    // one, which others can't write beside.
+    if (waited > LONGEST_PAUSE && this.isBehindWord()) {
+      this.saveNow();
+      return;
+    }
+    const left = LONGEST_PAUSE + LONGEST_WORD - waited;
+    this.later("save", Math.max(0, Math.min(PAUSE, left)), () => this.saveNow());
+  }
+
+  private isBehindWord(): boolean {
+    const caret = this.view?.state.selection.main.head ?? 0;
+    return /\s/.test(this.doc.sliceString(caret - 1, caret));
   }
 
   /** The newest version of the server's, and what was typed as changes to it. */
