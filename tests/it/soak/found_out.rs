@@ -105,7 +105,10 @@ pub(super) async fn listed(stage: &Stage, told: &[Told]) -> Result<(), String> {
         for turn in talk.said.iter().filter(|turn| turn.fate == Fate::Half && turn.on) {
             loop {
                 let book = stage.machine.book();
-                let excused = book.forgot_since(turn.began)
+                // A Redis that came back with what it had before may take the scribe for off, and lists nothing.
+                let is_off_again = turn.was_off && book.came_back();
+                let excused = is_off_again
+                    || book.forgot_since(turn.began)
                     || book.struck_api_since(turn.began)
                     || stage
                         .api

@@ -63,6 +63,11 @@ impl Book {
         self.losses.iter().any(|(_, ended)| *ended >= then)
     }
 
+    /// Whether Redis came back with what it had before.
+    pub(super) fn came_back(&self) -> bool {
+        self.struck.iter().any(|(_, fault)| fault.deed == Deed::Restore)
+    }
+
     /// Whether something befell the API's side since then.
     pub(super) fn struck_api_since(&self, then: Instant) -> bool {
         self.struck

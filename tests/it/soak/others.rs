@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use super::machine::Commit;
-use super::plan::Deed;
 use super::run::Said;
 use super::verdict::{View, blocks};
 use crate::world::marker;
@@ -49,8 +48,7 @@ impl View<'_> {
     }
 
     pub(super) fn redis_came_back(&self) -> bool {
-        let mut struck = self.book.struck.iter();
-        struck.any(|(_, fault)| fault.deed == Deed::Restore)
+        self.book.came_back()
     }
 
     /// The turns that were said instead of this one.
