@@ -43,6 +43,17 @@ impl Bench {
         Self::with(|_| {}).await
     }
 
+    /// With a gate at Redis, S3 and Lambda.
+    async fn tapped() -> Self {
+        let Self { world, chat, .. } = Self::new().await;
+        let config = world.chat.clone();
+        let mut world = World::tapped(|_| {}).await;
+        world.chat = config;
+        world.start(&key("c1")).await;
+        let api = world.api();
+        Self { world, chat, api }
+    }
+
     async fn with(change: impl FnOnce(&mut EngineConfig)) -> Self {
         Self::built(change, |_, _| {}).await
     }

@@ -286,9 +286,12 @@ async fn a_conversation_that_is_refused_is_named_once_and_the_others_go_on() {
     );
 }
 
-/// Imports to an API.
+/// Imports to an API; gives the exit code and what was said.
 async fn import_to(api: &str, path: &Path) -> (Option<i32>, String) {
-    let mut command = Command::new(program());
+    imported(Command::new(program()), api, path).await
+}
+
+async fn imported(mut command: Command, api: &str, path: &Path) -> (Option<i32>, String) {
     command
         .args(["import", "--api", api, "--file"])
         .arg(path)
@@ -391,16 +394,8 @@ async fn import_within(kib: u32, path: &Path) -> (Option<i32>, String) {
     let mut command = Command::new("bash");
     command
         .args(["-c", &format!("ulimit -v {kib} && exec \"$@\""), "import"])
-        .arg(program())
-        .args(["import", "--api", "http://127.0.0.1:1", "--file"])
-        .arg(path)
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output())
-        .await
-        .expect("it does not end")
-        .unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        .arg(program());
+    imported(command, "http://127.0.0.1:1", path).await
 }
 
 #[tokio::test]

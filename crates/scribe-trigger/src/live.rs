@@ -65,7 +65,7 @@ pub struct LiveEvent {
 pub enum News {
     /// A turn has changed, and this is where it stands.
     Turn(TurnStanding),
-    /// A failed turn was forgotten.
+    /// A turn was forgotten: a failed one that somebody dismissed, or one whose document was removed for good.
     Dismissed {
         /// As [`TurnStanding::changed`].
         changed: u64,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::upstream::{Pieces, Scripted};
 use super::{Bench, COMPLETIONS, LORE, asks, ends, named, says};
-use crate::world::{Action, Moment, Verdict, Wire, hold, key};
+use crate::world::{Action, Moment, Verdict, Wire, hold};
 
 #[tokio::test]
 async fn a_client_that_leaves_takes_no_turn_with_it_unless_it_has_heard_the_end() {
@@ -211,12 +211,7 @@ async fn no_chat_or_a_slow_one_is_told_in_the_routes_own_shape() {
 /// Nothing of the one that broke off is a text that the whole one could differ from.
 #[tokio::test]
 async fn a_half_answer_and_the_whole_one_are_one_turn_though_redis_is_not_there() {
-    let mut bench = Bench::new().await;
-    let mut world = crate::world::World::tapped(|_| {}).await;
-    world.chat = bench.world.chat.clone();
-    world.start(&key("c1")).await;
-    bench.api = world.api();
-    bench.world = world;
+    let bench = Bench::tapped().await;
     let dictation = bench.chat.dictate();
     let mut answering = bench.ask(LORE, &asks("Who?"), &named("m1")).await;
     dictation.say(says("Ma"));
@@ -301,12 +296,7 @@ async fn the_chat_goes_on_without_redis_and_without_lambda() {
 
 #[tokio::test]
 async fn bytes_do_not_wait_for_a_redis_that_stands_still() {
-    let mut bench = Bench::new().await;
-    let mut world = crate::world::World::tapped(|_| {}).await;
-    world.chat = bench.world.chat.clone();
-    world.start(&key("c1")).await;
-    bench.api = world.api();
-    bench.world = world;
+    let bench = Bench::tapped().await;
     // The context is not asked for by the drop-in, so nothing is asked of Redis before the turn is recorded.
     let (hold, held) = hold();
     let mut hold = Some(hold);

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `state` | `session`, `status`, `etag`, `turns`, `complete`: whether these are all turns that are known, or those that differ from what the reader knows. Drafts that are shown are taken away |
 //! | `turn` | a turn, as `…/turns` lists it |
-//! | `dismissed` | `messageId` of a failed turn that was forgotten |
+//! | `dismissed` | `messageId` of a turn that was forgotten: dismissed, or removed for good with its document |
 //! | `writing`, `withdrawn` | a draft, by the rules of [`scribe_trigger::live`]; it goes at `withdrawn`, and when the turn is processed, pending or failed |
 //! | `version` | the document has a new version: `etag`, and `messageId` and `conversationId` where a turn made it |
 //! | `saved` | a person has changed the document: `etag`, `userId` |

@@ -9,15 +9,9 @@ use scribe_trigger::{TurnEvent, aws};
 
 use super::assets::asset_key;
 use super::conversation_objects::conversation_key;
-use super::versions::{LISTED_AT_ONCE, Listed, entries, next_marker};
+use super::turn_objects::turns_prefix;
+use super::versions::{AT_ONCE, LISTED_AT_ONCE, Listed, entries, next_marker};
 use super::{Documents, DocumentsError, Got, parse};
-
-/// How many turns are read at once.
-const AT_ONCE: usize = 8;
-
-fn turns_prefix(key: &ConversationKey) -> String {
-    format!("tenants/{}/turns/{}/", key.tenant, key.conversation)
-}
 
 impl Documents {
     /// Removes all versions of a document for good. What hides it goes last, so that no older version shows up in

@@ -93,9 +93,13 @@ impl Owed {
 /// The prefix of everything that is owed.
 const WAITING: &str = "waiting/";
 
+/// What the names of a conversation's transcript begin with.
+pub(super) fn turns_prefix(key: &ConversationKey) -> String {
+    format!("tenants/{}/turns/{}/", key.tenant, key.conversation)
+}
+
 fn turn_key(key: &ConversationKey, seq: Seq, message_id: &MessageId) -> String {
-    let ConversationKey { tenant, conversation } = key;
-    format!("tenants/{tenant}/turns/{conversation}/{seq}-{message_id}.json")
+    format!("{}{seq}-{message_id}.json", turns_prefix(key))
 }
 
 fn waiting_prefix(key: &ConversationKey) -> String {

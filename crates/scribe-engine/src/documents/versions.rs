@@ -17,8 +17,8 @@ use super::assets::asset_key;
 use super::conversation_objects::conversation_key;
 use super::{Documents, DocumentsError, StoredAsset, status};
 
-/// How many versions are asked at a time who made them.
-const AT_ONCE: usize = 8;
+/// How many objects are read at once.
+pub(super) const AT_ONCE: usize = 8;
 
 /// Who made a version, as its metadata says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,7 +26,6 @@ export const texts = {
   answerStopped: "Stopped. A half answer is not written down.",
   answerBroke: "The answer broke off. Ask again; a half answer is not written down.",
   noAnswer: "No answer came. Ask again; a question alone is not written down.",
-  chatKept: "This browser keeps what is said here.",
   commandDone: {
     started: "The scribe is on.",
     stopped: "The scribe is off. What waits is kept.",
@@ -71,7 +70,6 @@ export const texts = {
   unsavedOffline: "Kept in this browser, and saved when the connection is back",
   saveFailed: (why: string, again: boolean) =>
     again ? `Not saved: ${why} Your text is kept here and tried again.` : `Not saved: ${why} Your text is kept here.`,
-  mergedWithOthers: "Others wrote at the same time; both texts are in the document.",
   mergedWithSuggestions: (count: number) =>
     count === 1
       ? "Others changed the same words. Yours stand; theirs are a suggestion beside the text."
@@ -86,7 +84,6 @@ export const texts = {
     none: "No scribe yet",
     offline: "Offline. What you type is kept, and the page reconnects by itself.",
     degraded: "Slow for a moment: news come some seconds late",
-    off: "Off",
     offSince: "Off: nothing is written down",
     finishing: "Finishing the turn that was begun",
     paused: (waiting: number) => `Paused: ${turns(waiting)} kept until you switch the scribe on`,
@@ -102,7 +99,6 @@ export const texts = {
   failedTurns: (count: number) => `${turns(count)} could not be written`,
   failedHint: "Try again once the cause is gone, or leave the turn out for good.",
   replay: "Try again",
-  replayAll: "Try all again",
   dismiss: "Leave out",
   noReason: "no reason is known",
 
@@ -117,8 +113,6 @@ export const texts = {
   reject: "Dismiss",
   compare: "Compare",
   compareTitle: "What stands, and what is suggested",
-  stands: "Stands now",
-  suggested: "Suggested",
   close: "Close",
 
   versions: "Versions",
@@ -135,14 +129,12 @@ export const texts = {
   olderVersions: "Older versions",
   changesOf: (when: string) => `What changed ${when}`,
   noChanges: "Nothing changed in the text.",
-  firstVersion: "The beginning",
   chooseVersion: "Choose a version to see what changed in it.",
 
   shelfTitle: "Documents and conversations",
   shelfEmpty: "No document yet. Start the scribe in a conversation.",
   open: "Open",
   continueConversation: "Continue in a new conversation",
-  continued: "A new conversation goes on with this document.",
   delete: "Delete",
   deleteTitle: (title: string) => `Delete “${title}”?`,
   deleteHint: "Its conversations end. It can be brought back from its versions.",
