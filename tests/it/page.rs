@@ -31,6 +31,10 @@ pub(crate) async fn run_script(name: &str, url: &str) -> Vec<Value> {
         .current_dir(&folder)
         .arg(format!("{name}.mjs"))
         .arg(url)
+        .env(
+            "PAGE_UI",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/scribe-web/ui"),
+        )
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let output = timeout(PATIENCE, script.output())
@@ -225,6 +229,22 @@ async fn no_word_is_lost_while_people_type_wherever_they_like() {
         storm["same"], true,
         "both see what is stored, and nothing else: {storm}"
     );
+}
+
+/// The same with many more people, and pauses within words.
+#[tokio::test]
+async fn no_letter_is_torn_from_its_word_while_two_type_in_one_place() {
+    let told = told_by("letters").await;
+    let letters = &told[0];
+    let typed = letters["typed"].as_u64().unwrap();
+    assert!(typed >= 100, "{letters}");
+    for none in ["missing", "twice", "spoilt"] {
+        assert_eq!(letters[none], json!([]), "{none}: {letters}");
+    }
+    assert_eq!(letters["others"], 0, "all see what is stored: {letters}");
+    // What both typed is put together; only a change of the very same words is not.
+    let beside = u64::try_from(letters["beside"].as_array().unwrap().len()).unwrap();
+    assert!(beside * 50 <= typed, "{letters}");
 }
 
 #[tokio::test]

@@ -51,6 +51,14 @@ struct SaveRequest {
     #[serde(default)]
     #[schema(max_items = 20)]
     categories: Option<Vec<String>>,
+    /// What happens where others changed the text since the version that this one is based on: both are merged, or
+    /// (`false`) nothing is saved, and the answer is 412 with `others_wrote`.
+    #[serde(default = "yes")]
+    merge: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Serialize, ToSchema)]
@@ -118,7 +126,8 @@ impl From<Merge> for MergeView {
 /// Save a document.
 ///
 /// `If-Match` names the version that the text is based on. Whatever others wrote since is merged in; where both changed
-/// the same words, the person's stand, and the others' become a suggestion. The same save twice counts once.
+/// the same words, the person's stand, and the others' become a suggestion. With `"merge": false` it is refused instead.
+/// The same save twice counts once.
 #[utoipa::path(
     put, path = "/api/media-assets/{id}", operation_id = "saveMediaAsset", tag = MEDIA_ASSETS,
     params(
@@ -148,6 +157,7 @@ async fn save(
             .map(|status| check_word("status", &status))
             .transpose()?,
         categories: request.categories.as_deref().map(check_categories).transpose()?,
+        may_merge: request.merge,
     };
     check_anything(&save)?;
     let saved = state
@@ -228,6 +238,13 @@ impl From<SaveError> for ApiError {
                 "base_unknown",
                 "no version of this document has the ETag in If-Match; read the document, take your changes over, and \
                  save with the ETag of what you read",
+            )
+            .about(Some("if-match")),
+            SaveError::OthersWrote(_) => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "others_wrote",
+                "others changed the text since the version in If-Match, and the save is not to be merged; read the \
+                 document, put your changes into it, and save with the ETag of what you read",
             )
             .about(Some("if-match")),
         }

@@ -337,3 +337,73 @@ async fn a_save_that_is_sent_again_is_no_other_to_itself() {
     );
     assert_eq!(woven(saved.content()), [1, 2]);
 }
+
+#[tokio::test]
+async fn a_save_that_is_not_to_be_merged_is_refused_where_others_wrote() {
+    let (world, session) = started().await;
+    let person = Person::new(&world, &session);
+    let alone = async |etag: &str, text: &str| {
+        let body = json!({ "content": text, "merge": false });
+        person.put(Some(etag), &body).await
+    };
+    let read = person.read().await;
+    let renamed = person
+        .put(Some(&read.etag), &json!({ "title": "The Salt Road" }))
+        .await;
+    assert_eq!(renamed.status, StatusCode::OK);
+    let mine = format!("{}{END}", read.content());
+    let first = alone(&read.etag, &mine).await;
+    assert_eq!(
+        (first.status, first.content()),
+        (StatusCode::OK, mine.as_str()),
+        "a title is no text: {}",
+        first.body
+    );
+
+    let theirs = format!("The beginning.\n\n{mine}");
+    let written = person.save(&first.etag, &theirs).await;
+    let longer = format!("{mine}\nOr so he says.\n");
+    let refused = alone(&first.etag, &longer).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code()),
+        (412, "others_wrote"),
+        "{}",
+        refused.body
+    );
+    let there = person.read().await;
+    assert_eq!(
+        (there.content(), &there.etag),
+        (theirs.as_str(), &written.etag),
+        "nothing was saved"
+    );
+    let again = alone(&read.etag, &mine).await;
+    assert_eq!(
+        (again.status, again.content()),
+        (StatusCode::OK, theirs.as_str()),
+        "what was saved before was saved: {}",
+        again.body
+    );
+    let same = alone(&first.etag, &theirs).await;
+    assert_eq!(same.status, StatusCode::OK, "both wrote the same: {}", same.body);
+
+    // Somebody is faster by a moment.
+    let latest = format!("{theirs}\nBy the sea.\n");
+    let late = format!("{theirs}\nBy the river.\n");
+    let put = world.tap.hold_before(Method::PUT, "media-assets");
+    let (slow, etag) = (person.clone(), same.etag.clone());
+    let slow = tokio::spawn(async move {
+        let body = json!({ "content": late, "merge": false });
+        slow.put(Some(&etag), &body).await
+    });
+    put.reached().await;
+    assert_eq!(person.save(&same.etag, &latest).await.status, StatusCode::OK);
+    put.go();
+    let refused = slow.await.unwrap();
+    assert_eq!(
+        (refused.status.as_u16(), refused.code()),
+        (412, "others_wrote"),
+        "{}",
+        refused.body
+    );
+    assert_eq!(person.read().await.content(), latest);
+}

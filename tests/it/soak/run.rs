@@ -374,6 +374,7 @@ async fn type_words(
         title: None,
         status: None,
         categories: None,
+        may_merge: true,
     };
     let (tenant, asset, user) = (&session.tenant_id, &session.text_asset_id, &session.user_id);
     let saved = until_done(|| stage.conversations.save(tenant, asset, user, &save)).await;

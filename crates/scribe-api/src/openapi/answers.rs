@@ -53,8 +53,9 @@ answers! {
     Conflict = CONFLICT, "It stands otherwise than the request assumes; `code` says how.";
     /// It was deleted.
     Gone = GONE, "The document was deleted.";
-    /// The version that a save is based on is not known.
-    BaseUnknown = PRECONDITION_FAILED, "No version of the document has the ETag that the save is based on.";
+    /// A save is not based on what is there.
+    BaseUnknown = PRECONDITION_FAILED, "No version of the document has the ETag that the save is based on, or others \
+wrote since and it is not to be merged; `code` says which.";
     /// A save says what it is based on.
     BaseMissing = PRECONDITION_REQUIRED, "If-Match is missing.";
     /// It is not as the caller knows it.

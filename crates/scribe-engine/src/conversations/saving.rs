@@ -1,5 +1,5 @@
-//! People's saves. A save is never refused because another was faster: it is merged with what others wrote since the
-//! version that it is based on.
+//! People's saves. A save is merged with what others wrote since the version that it is based on, and not refused because
+//! another was faster, unless it asks for that: whoever saw the keys pressed can put both texts together better.
 
 use jiff::Timestamp;
 use scribe_core::blocks::Document;
@@ -26,6 +26,8 @@ pub struct Save {
     pub status: Option<String>,
     /// The categories.
     pub categories: Option<Vec<String>>,
+    /// Whether the text may be merged with what others wrote since the base; if not, it is refused then.
+    pub may_merge: bool,
 }
 
 impl std::fmt::Debug for Save {
@@ -72,6 +74,9 @@ pub enum SaveError {
     /// The version that the save is based on is not known.
     #[error("no version of document {0} has the etag that the save is based on")]
     UnknownBase(AssetId),
+    /// Others wrote since, and the save is not to be merged.
+    #[error("others wrote in document {0} since the version that the save is based on")]
+    OthersWrote(AssetId),
 }
 
 impl Conversations {
@@ -116,6 +121,9 @@ impl Conversations {
             if let Some((content, name)) = save.content.as_ref().zip(name.as_ref())
                 && !state.saves.contains(name)
             {
+                if !save.may_merge && asset.content != base.asset.content && asset.content != *content {
+                    return Err(SaveError::OthersWrote(id.clone()));
+                }
                 let present = Document::read(&asset.content, &state.blocks);
                 let base = if base.etag == etag {
                     present.clone()
@@ -144,7 +152,7 @@ impl Conversations {
             }
             save.describe(asset);
             if *asset == before && merge.suggestions.is_empty() {
-                return Ok::<_, SaveError>(Change::Leave(merge));
+                return Ok(Change::Leave(merge));
             }
             asset.updated_at = iso(Timestamp::now());
             Ok(Change::Write(merge))

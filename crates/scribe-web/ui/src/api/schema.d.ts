@@ -246,7 +246,8 @@ export interface paths {
         /**
          * Save a document.
          * @description `If-Match` names the version that the text is based on. Whatever others wrote since is merged in; where both changed
-         *     the same words, the person's stand, and the others' become a suggestion. The same save twice counts once.
+         *     the same words, the person's stand, and the others' become a suggestion. With `"merge": false` it is refused instead.
+         *     The same save twice counts once.
          */
         put: operations["saveMediaAsset"];
         post?: never;
@@ -800,6 +801,11 @@ export interface components {
             categories?: string[] | null;
             /** @description The document: Markdown. */
             content?: string | null;
+            /**
+             * @description What happens where others changed the text since the version that this one is based on: both are merged, or
+             *     (`false`) nothing is saved, and the answer is 412 with `others_wrote`.
+             */
+            merge?: boolean;
             /** @description `draft`, or what its owner calls it. */
             status?: string | null;
             title?: string | null;
@@ -1096,7 +1102,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorEnvelope"];
             };
         };
-        /** @description No version of the document has the ETag that the save is based on. */
+        /** @description No version of the document has the ETag that the save is based on, or others wrote since and it is not to be merged; `code` says which. */
         BaseUnknown: {
             headers: {
                 [name: string]: unknown;

@@ -9,7 +9,8 @@ import { Decoration, type DecorationSet, drawSelection, EditorView, keymap } fro
 import { tags } from "@lezer/highlight";
 
 import { texts } from "../texts";
-import { byOthers, type SyncedDocument } from "./sync";
+import { byOthers } from "./inPlace";
+import type { SyncedDocument } from "./sync";
 
 const look = HighlightStyle.define([
   { tag: tags.heading1, class: "md-h1" },

@@ -1,22 +1,25 @@
 // A document in an editor, kept the same as the server's while both change it.
 //
-// Three texts: the one that the server had when it was shown last (`shown`), what stands in the editor, and what the
-// server has now (`arrived`). What others wrote is put into the editor as changes, moved past what the person has typed
-// since, so the caret stays where it is. While the person types in a block, nothing is put into that block: the version
-// waits, and saves carry it along, put together with what was typed, though the editor does not show it yet.
+// `shown` is the text that what stands in the editor was made of; `local` leads from it to what stands there, and each
+// version of the server's that has arrived since has `hidden`, which leads from it to that version. What others wrote is
+// put into the editor moved past what the person has typed, so the caret stays where it is. While the person types in a
+// block, nothing is put into that block: the version stays hidden, and saves carry it along.
+//
+// Only this page knows which letters were typed here, and where. So it puts both texts together itself and asks the
+// server to refuse the save if somebody was faster. Where both changed the same words, the server decides.
 //
 // A save whose answer nobody heard may have been done. It is sent again as it was before anything else happens: the
 // server knows it for the same one. Put together here with what the server has, its text would stand twice.
 
-import { Annotation, ChangeSet, Text, Transaction } from "@codemirror/state";
+import { ChangeSet, Text } from "@codemirror/state";
 import type { EditorView, ViewUpdate } from "@codemirror/view";
 
 import { api, ask, Failure, type MediaAsset, type MergeView } from "../api/client";
-import { apart, blockAround, changesBetween, touches } from "./changes";
+import { apart, blockAround, touches } from "./changes";
+import { changesBetween } from "./difference";
 import { Drafts } from "./drafts";
-
-/** Marks what others wrote. */
-export const byOthers = Annotation.define<boolean>();
+import { byOthers, inPlace } from "./inPlace";
+import { after, type Ranges } from "./own";
 
 export type SaveState =
   | { kind: "saved" }
@@ -25,19 +28,36 @@ export type SaveState =
   | { kind: "offline" }
   | { kind: "failed"; why: string; again: boolean };
 
-interface Sent {
-  /** The version that it is based on, and its text. */
+/** A version of the server's. */
+interface Version {
+  etag: string;
+  text: string;
+  /** From `shown` to its text. */
+  hidden: ChangeSet;
+}
+
+/** What is to be saved. */
+interface Proposal {
   base: { etag: string; text: string };
-  /** From that text to what was sent. */
+  /** From that text to what is to be saved. */
   changes: ChangeSet;
+  /** From what stands in the editor to it: what others wrote and is not shown yet. */
+  hidden: ChangeSet;
+  /** Whether the server is to put it together with what others wrote. */
+  merge: boolean;
+}
+
+interface Sent extends Proposal {
   content: string | undefined;
   title: string | undefined;
+  /** When it was sent first. */
+  at: number;
   /** What stood in the editor then. */
   doc: Text;
+  /** From what was shown to that. */
+  typed: ChangeSet;
   /** What was typed since. */
   since: ChangeSet;
-  /** From what stood in the editor to what was sent: what others wrote and is not shown yet. */
-  hidden: ChangeSet;
 }
 
 export interface SyncListener {
@@ -56,31 +76,17 @@ const LONGEST_WORD = 3_000;
 /** Who has typed so recently is still at it. */
 const TYPING = 2_500;
 const LONGEST_RETRY = 15_000;
+/** So many versions are remembered while somebody types. */
+const MOST_VERSIONS = 20;
+/** The server knows a save for one that it has done at least so long, in milliseconds. */
+const LONGEST_MEMORY = 20_000;
+/** Whose saves are overtaken so often in a row lets the server put the texts together. */
+const MOST_REFUSED = 3;
 /** What has not come by then does not come. */
 const LONGEST_ANSWER = 30_000;
 
 /** As an editor has it: it knows one kind of line break. */
 const lines = (text: string) => text.replace(/\r\n?/g, "\n");
-
-/** Puts changes in without moving what the person looks at: the caret's line if it is in sight, else the first line. */
-function inPlace(view: EditorView, changes: ChangeSet): void {
-  const scroller = view.scrollDOM;
-  const top = (position: number) => view.lineBlockAt(position).top;
-  const caret = view.state.selection.main.head;
-  const first = view.lineBlockAtHeight(scroller.scrollTop).from;
-  const isInSight = top(caret) >= scroller.scrollTop && top(caret) < scroller.scrollTop + scroller.clientHeight;
-  const anchor = view.hasFocus && isInSight ? caret : first;
-  const before = top(anchor) - scroller.scrollTop;
-  view.dispatch({ changes, annotations: [byOthers.of(true), Transaction.addToHistory.of(false)] });
-  const moved = changes.mapPos(anchor, 1);
-  view.requestMeasure({
-    key: scroller,
-    read: () => top(moved) - scroller.scrollTop - before,
-    write: (by) => {
-      if (Math.abs(by) > 1) scroller.scrollTop += by;
-    },
-  });
-}
 
 /** See above. */
 export class SyncedDocument {
@@ -88,13 +94,14 @@ export class SyncedDocument {
   /** What stands in the editor, or stood there when it was closed. */
   doc: Text;
   private shown: string;
-  /** The version that `shown` is, while nothing else has arrived. */
-  private etag: string;
+  /** The server's versions since, oldest first; the first may be `shown` itself. Never empty. */
+  private versions: Version[];
   /** From `shown` to what stands in the editor. */
   private local: ChangeSet;
+  /** What this person typed in `shown`, as far as it is known. */
+  private own: Ranges = [];
   /** A save that was sent, and nobody has heard the answer. */
   private sent: Sent | undefined;
-  private arrived: { etag: string; text: string } | undefined;
   private lastTyped = 0;
   private unsavedSince = 0;
   private timers = new Map<string, ReturnType<typeof setTimeout>>();
@@ -102,6 +109,8 @@ export class SyncedDocument {
   private busy = false;
   private wanted = { save: false, read: false };
   private retry = 1_000;
+  /** How often in a row somebody was faster. */
+  private refused = 0;
   private stopped = false;
   private titleToSave: string | undefined;
 
@@ -117,8 +126,8 @@ export class SyncedDocument {
     this.drafts = new Drafts(assetId);
     const kept = this.drafts.take();
     this.shown = kept?.shown ?? lines(asset.content);
-    this.etag = kept?.etag ?? etag;
     const shown = Text.of(this.shown.split("\n"));
+    this.versions = [{ etag: kept?.etag ?? etag, text: this.shown, hidden: ChangeSet.empty(shown.length) }];
     this.local = kept ? (kept.sent?.compose(kept.since) ?? kept.since) : ChangeSet.empty(shown.length);
     this.doc = this.local.apply(shown);
     this.wasRestored = !this.local.empty;
@@ -129,12 +138,15 @@ export class SyncedDocument {
         changes: kept.sent,
         content: doc.toString(),
         title: undefined,
+        at: 0,
         doc,
+        typed: kept.sent,
         since: kept.since,
         hidden: ChangeSet.empty(doc.length),
+        merge: true,
       };
     } else if (kept) {
-      this.arrived = { etag, text: lines(asset.content) };
+      this.came(asset, etag);
     }
   }
 
@@ -158,7 +170,7 @@ export class SyncedDocument {
 
   /** To be told of every change of the editor. */
   noticed(update: ViewUpdate): void {
-    if (update.selectionSet && this.arrived) this.later("settle", 50, () => this.settle());
+    if (update.selectionSet && !this.newest.hidden.empty) this.later("settle", 50, () => this.settle());
     if (!update.docChanged) return;
     this.doc = update.state.doc;
     for (const transaction of update.transactions) {
@@ -193,7 +205,7 @@ export class SyncedDocument {
 
   /** A version that another request brought: a restored one, or one with an accepted suggestion. */
   take(asset: MediaAsset, etag: string): void {
-    this.arrived = { etag, text: lines(asset.content) };
+    this.came(asset, etag);
     this.listener.arrived(asset);
     this.settle();
   }
@@ -224,11 +236,28 @@ export class SyncedDocument {
     return /\s/.test(this.doc.sliceString(caret - 1, caret));
   }
 
-  /** The newest version of the server's, and what was typed as changes to it. */
-  private mine(): { base: { etag: string; text: string }; changes: ChangeSet; hidden: ChangeSet } {
-    const base = this.arrived ?? { etag: this.etag, text: this.shown };
-    const { local, theirs } = apart(this.local, changesBetween(this.shown, base.text), this.shown);
-    return { base, changes: local, hidden: theirs };
+  private get newest(): Version {
+    return this.versions.at(-1) as Version;
+  }
+
+  /** Notes a version of the server's. */
+  private came(asset: MediaAsset, etag: string): void {
+    const text = lines(asset.content);
+    const { newest, own } = this;
+    const written = changesBetween(newest.text, text, after(own, newest.hidden, false));
+    if (written.empty) this.versions.pop();
+    else if (this.versions.length >= MOST_VERSIONS) this.versions.splice(1, 1);
+    this.versions.push({ etag, text, hidden: newest.hidden.compose(written) });
+  }
+
+  /** What was typed, as changes of the newest version in which others have not changed the same words. */
+  private proposal(): Proposal {
+    const { shown, local, own, newest } = this;
+    for (const version of this.versions.toReversed()) {
+      const both = apart(local, version.hidden, shown, own);
+      if (both) return { base: version, changes: both.local, hidden: both.theirs, merge: version !== newest };
+    }
+    return { base: newest, changes: local.map(newest.hidden, true), hidden: newest.hidden.map(local), merge: true };
   }
 
   private keep(): void {
@@ -238,7 +267,7 @@ export class SyncedDocument {
       const { base, changes, since, hidden } = this.sent;
       this.drafts.keep({ etag: base.etag, shown: base.text, sent: changes, since: since.map(hidden, true) });
     } else {
-      const { base, changes } = this.mine();
+      const { base, changes } = this.proposal();
       this.drafts.keep({ etag: base.etag, shown: base.text, sent: undefined, since: changes });
     }
   }
@@ -297,21 +326,28 @@ export class SyncedDocument {
     const sent = this.sent;
     if (!sent) return;
     const { base, content, title } = sent;
+    // By now the server may have forgotten whether it has done this, and what stands there may be these very words.
+    const merge = sent.merge || Date.now() - sent.at > LONGEST_MEMORY;
     this.listener.saveState({ kind: "saving" });
     try {
       const { data, response } = await ask(
         api.PUT("/api/media-assets/{id}", {
           params: { path: { id: this.assetId }, header: { "if-match": base.etag } },
-          body: { ...(content === undefined ? {} : { content }), ...(title === undefined ? {} : { title }) },
+          body: { ...(content === undefined ? {} : { content }), ...(title === undefined ? {} : { title }), merge },
           // A page that is being closed still gets its last words out; browsers take 64 KiB of these.
           keepalive: (content?.length ?? 0) < 30_000,
           signal: AbortSignal.timeout(LONGEST_ANSWER),
         }),
       );
       this.sent = undefined;
+      this.own = after(this.own, sent.typed, true);
       this.shown = sent.doc.toString();
       this.local = sent.since;
-      this.arrived = { etag: response.headers.get("etag") ?? base.etag, text: lines(data.asset.content) };
+      this.refused = 0;
+      this.versions = [{ etag: "", text: content ?? base.text, hidden: sent.hidden }];
+      this.came(data.asset, response.headers.get("etag") ?? base.etag);
+      // What was sent is a version only where it became one.
+      this.versions = [this.newest];
       if (this.titleToSave === title) this.titleToSave = undefined;
       this.unsavedSince = this.local.empty ? 0 : Date.now();
       this.keep();
@@ -322,8 +358,9 @@ export class SyncedDocument {
       this.listener.saveState({ kind: this.local.empty ? "saved" : "unsaved" });
     } catch (error) {
       if (!(error instanceof Failure) || error.status !== 412) throw error;
-      // The version that this was based on is not known any more: what stands there now is the base.
+      // Somebody was faster, or the version is not known any more: what stands there now is the base.
       this.sent = undefined;
+      this.refused++;
       await this.read(true);
       this.wanted.save = true;
     }
@@ -332,22 +369,23 @@ export class SyncedDocument {
   private toSend(): Sent | undefined {
     const title = this.titleToSave;
     if (this.local.empty && title === undefined) return undefined;
-    const { base, changes, hidden } = this.mine();
+    const proposal = this.proposal();
+    const { base, changes } = proposal;
     const { doc } = this;
-    const content = this.local.empty ? undefined : changes.apply(Text.of(base.text.split("\n"))).toString();
     return {
-      base,
-      changes,
-      content,
+      ...proposal,
+      merge: proposal.merge || this.refused >= MOST_REFUSED,
+      content: this.local.empty ? undefined : changes.apply(Text.of(base.text.split("\n"))).toString(),
       title,
+      at: Date.now(),
       doc,
+      typed: this.local,
       since: ChangeSet.empty(doc.length),
-      hidden,
     };
   }
 
   private async read(always = false): Promise<void> {
-    const known = this.arrived?.etag ?? this.etag;
+    const known = this.newest.etag;
     const { data, response } = await ask(
       api.GET("/api/media-assets/{id}", {
         params: { path: { id: this.assetId }, header: always ? {} : { "if-none-match": known } },
@@ -359,16 +397,21 @@ export class SyncedDocument {
       throw error;
     });
     if (!data || !response || this.stopped) return;
-    this.arrived = { etag: response.headers.get("etag") ?? known, text: lines(data.asset.content) };
+    this.came(data.asset, response.headers.get("etag") ?? known);
     this.listener.arrived(data.asset);
     this.settle();
   }
 
   /** Puts what has arrived into the editor, unless the person is typing where it belongs. */
   private settle(): void {
-    const { view, arrived } = this;
-    if (!arrived || this.sent) return;
-    const { local, theirs: put } = apart(this.local, changesBetween(this.shown, arrived.text), this.shown);
+    const { view, newest } = this;
+    if (this.sent) return;
+    const { base, changes, hidden: put } = this.proposal();
+    if (base.etag !== newest.etag) {
+      // A save decides.
+      this.saveSoon();
+      return;
+    }
     if (view && !put.empty) {
       const caret = view.state.selection.main;
       const block = blockAround(view.state.doc, caret.head);
@@ -378,10 +421,10 @@ export class SyncedDocument {
         return;
       }
     }
-    this.local = local;
-    this.shown = arrived.text;
-    this.etag = arrived.etag;
-    this.arrived = undefined;
+    this.own = after(this.own, newest.hidden, false);
+    this.local = changes;
+    this.shown = newest.text;
+    this.versions = [{ ...newest, hidden: ChangeSet.empty(newest.text.length) }];
     if (!view) {
       this.doc = put.apply(this.doc);
     } else if (!put.empty) {
