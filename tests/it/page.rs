@@ -248,6 +248,19 @@ async fn no_letter_is_torn_from_its_word_while_two_type_in_one_place() {
 }
 
 #[tokio::test]
+async fn drafts_and_suggestions_stand_beside_their_blocks_and_move_no_caret() {
+    let told = told_by("beside").await;
+    let moved: Vec<f64> = told
+        .iter()
+        .filter_map(|line| line.get("moved")?.as_array())
+        .flatten()
+        .map(|by| by.as_f64().unwrap().abs())
+        .collect();
+    assert_eq!(moved.len(), 8, "{told:#?}");
+    assert!(moved.iter().all(|by| *by <= 2.0), "in pixels: {moved:?}");
+}
+
+#[tokio::test]
 async fn a_long_document_is_typed_in_and_scrolled_without_a_halt() {
     let told = told_by("long").await;
     println!("{told:?}");

@@ -70,7 +70,7 @@ await withBrowser(async (open) => {
   event("writing", { ...draft, number: 1, edits: edits("Voss came") });
   event("writing", { ...draft, number: 3, edits: edits("Voss came **home** <b>late</b>") });
   event("writing", { ...draft, number: 2, edits: edits("Voss came home") });
-  const drafts = page.getByRole("region", { name: "Being written, not yet kept" });
+  const drafts = page.getByRole("group", { name: "Being written, not yet kept" });
   await drafts.getByText("Voss came **home** <b>late</b>").waitFor();
   await shot(page, "state-draft");
   tell({ view: "draft", violations: await violations(page) });

@@ -1,5 +1,6 @@
 //! Documents: `GET /api/media-assets/{id}` here, the other routes in files of their own.
 
+mod blocks;
 mod continuing;
 mod deleting;
 mod download;
@@ -33,6 +34,7 @@ const USAGE: &str = "scribe_usage";
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(read))
+        .merge(blocks::routes())
         .merge(shelf::routes())
         .merge(deleting::routes())
         .merge(versions::routes())

@@ -110,6 +110,14 @@ pub(crate) enum SuggestedAction {
     Insert,
 }
 
+/// Who wrote a block last.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum BlockAuthor {
+    Human,
+    Scribe,
+}
+
 /// How a turn reaches the function; `off` and `none` where nothing was recorded.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]

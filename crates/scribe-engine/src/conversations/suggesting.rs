@@ -69,6 +69,37 @@ impl Conversations {
         tenant: &TenantId,
         id: &AssetId,
     ) -> Result<Option<(Vec<SuggestionView>, String)>, ConversationError> {
+        let Some((document, state, etag)) = self.in_blocks(tenant, id).await? else {
+            return Ok(None);
+        };
+        let view = |suggestion: &Suggestion| SuggestionView {
+            suggestion: suggestion.clone(),
+            block: document
+                .blocks()
+                .find(|block| !suggestion.hash.is_empty() && block.id() == suggestion.block)
+                .map(|block| (document.text(block).to_owned(), block.entry().hash.clone())),
+        };
+        Ok(Some((state.suggestions.iter().map(view).collect(), etag)))
+    }
+
+    /// A document in its blocks, and its ETag; none where there is no document.
+    ///
+    /// # Errors
+    /// [`ConversationError`] if S3 can't be reached.
+    pub async fn blocks(
+        &self,
+        tenant: &TenantId,
+        id: &AssetId,
+    ) -> Result<Option<(Document, String)>, ConversationError> {
+        let read = self.in_blocks(tenant, id).await?;
+        Ok(read.map(|(document, _, etag)| (document, etag)))
+    }
+
+    async fn in_blocks(
+        &self,
+        tenant: &TenantId,
+        id: &AssetId,
+    ) -> Result<Option<(Document, ScribeState, String)>, ConversationError> {
         let stored = match self.documents.asset(tenant, id, None).await? {
             Fetched::Found(stored) => *stored,
             Fetched::NotModified | Fetched::Absent => return Ok(None),
@@ -78,14 +109,7 @@ impl Conversations {
             None => self.documents.recover_state(tenant, id).await?,
         };
         let document = Document::read(&stored.asset.content, &state.blocks);
-        let view = |suggestion: &Suggestion| SuggestionView {
-            suggestion: suggestion.clone(),
-            block: document
-                .blocks()
-                .find(|block| !suggestion.hash.is_empty() && block.id() == suggestion.block)
-                .map(|block| (document.text(block).to_owned(), block.entry().hash.clone())),
-        };
-        Ok(Some((state.suggestions.iter().map(view).collect(), stored.etag)))
+        Ok(Some((document, state, stored.etag)))
     }
 
     /// Carries out what a person decided of a suggestion.

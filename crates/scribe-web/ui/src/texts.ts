@@ -77,6 +77,7 @@ export const texts = {
   draftRestored: "What you had typed before is here again.",
 
   drafts: "Being written, not yet kept",
+  draftReplaces: "Being written in place of this, not yet kept",
   draftOf: (question: string) => `On: ${question}`,
 
   status: {
@@ -103,6 +104,8 @@ export const texts = {
   noReason: "no reason is known",
 
   suggestions: "Suggestions",
+  suggestion: "Suggestion",
+  showInText: "Show in the text",
   suggestionBy: {
     scribe: "The scribe suggests",
     person: (name: string) => `${name} suggests`,

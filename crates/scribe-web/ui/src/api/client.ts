@@ -7,6 +7,7 @@ import { sentence, texts } from "../texts";
 import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];
+export type BlockView = Schemas["BlockView"];
 export type MediaAsset = Schemas["MediaAsset"];
 export type MergeView = Schemas["MergeView"];
 export type Session = Schemas["Session"];

@@ -263,6 +263,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/media-assets/{id}/blocks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a document's blocks.
+         * @description The lines are those of the version that the ETag names.
+         */
+        get: operations["listBlocks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/media-assets/{id}/conversations": {
         parameters: {
             query?: never;
@@ -551,26 +571,29 @@ export interface components {
             /** @enum {string} */
             type: "turn";
         };
+        /**
+         * @description Who wrote a block last.
+         * @enum {string}
+         */
+        BlockAuthor: "human" | "scribe";
+        BlockList: {
+            /** @description In the order of the text. */
+            blocks: components["schemas"]["BlockView"][];
+        };
+        /** @description A heading, a paragraph, a list, a table: what stands between blank lines. */
         BlockView: {
-            /**
-             * @description The blank space in front of it in the newer version; null for one blank line, and for none in front of the
-             *     first.
-             */
-            before?: string | null;
-            change: components["schemas"]["ChangeView"];
-            /** @description Its place among the blocks of the older version, from 0; null where it is new. */
-            from?: number | null;
-            /**
-             * @description `heading`, `paragraph`, `list`, `quote`, `code`, `table`, `html`, `rule`, `footnote`, `definition` or
-             *     `front_matter`.
-             */
-            kind: string;
-            /** @description Its text; null where `words` say what it was and is. */
-            text?: string | null;
-            /** @description Its place among the blocks of the newer version, from 0; null where it was removed. */
-            to?: number | null;
-            /** @description Its words, where they are not the same in both. */
-            words: components["schemas"]["WordView"][];
+            author: components["schemas"]["BlockAuthor"];
+            /** @description Its first line in the text; the first line of all is 1. A line ends with LF, CR or CRLF. */
+            firstLine: number;
+            hash: string;
+            /** @description Stays the same while the block does; suggestions and drafts name it. */
+            id: string;
+            /** @description Its last line. */
+            lastLine: number;
+            /** @description The person who wrote it last, where that is known. */
+            person?: string | null;
+            /** @description The turns that went into it, oldest first, as `conversationId/messageId`. */
+            turns: string[];
         };
         /** @enum {string} */
         ChangeView: "kept" | "added" | "removed" | "changed" | "moved";
@@ -1854,6 +1877,36 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             412: components["responses"]["Changed"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Defect"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listBlocks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The blocks. */
+            200: {
+                headers: {
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlockList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Defect"];
             503: components["responses"]["Unavailable"];

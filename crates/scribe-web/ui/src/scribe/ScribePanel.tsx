@@ -1,20 +1,21 @@
 import { DropdownMenu, Switch, Tabs } from "radix-ui";
 import { lazy, Suspense, useDeferredValue, useState } from "react";
 
-import { api, ask, type MediaAsset, type StyleChoice } from "../api/client";
+import { api, ask, type MediaAsset, type StyleChoice, type Suggestion } from "../api/client";
 import type { ChatMessage } from "../chat/transcript";
 import { Button, Note } from "../parts/Controls";
 import { Markdown } from "../parts/Markdown";
 import { texts } from "../texts";
-import { Drafts } from "./Drafts";
+import { Drafts, pieces } from "./Drafts";
 import { Failed } from "./Failed";
 import { History } from "./History";
 import { failed } from "./live";
 import { Start, StyleSelect } from "./Start";
 import { StatusLine } from "./StatusLine";
-import { Suggestions } from "./Suggestions";
+import { keyOf, Suggestions } from "./Suggestions";
 import type { SaveState } from "./sync";
 import { Title } from "./Title";
+import { useBeside } from "./useBeside";
 import type { Scribe } from "./useScribe";
 
 const Editor = lazy(() => import("./Editor"));
@@ -60,6 +61,11 @@ export function ScribePanel({
   const written = () => sync?.doc.toString() ?? asset?.content ?? "";
   const content = useDeferredValue(view === "read" || saveState.kind === "saved" ? written() : (asset?.content ?? ""));
   const question = questions(messages);
+  const [suggestions, setSuggestions] = useState<Suggestion[]>([]);
+  const drafts = pieces(live.drafts.values());
+  const wanted = suggestions.map((suggestion) => ({ key: keyOf(suggestion), action: suggestion.action, block: suggestion.block }));
+  const beside = useBeside(sync, asset?.id, asset?.updated_at, [...wanted, ...drafts.map(({ key, action, block }) => ({ key, action, block }))]);
+  const hosts = view === "write" ? beside : new Map<string, HTMLElement>();
   const isOn = live.status?.scribeEnabled ?? false;
 
   const toggle = async (scribeEnabled: boolean) => {
@@ -178,7 +184,7 @@ export function ScribePanel({
               <Suspense fallback={<div className="editor" />}>
                 <Editor sync={sync} />
               </Suspense>
-              <Drafts drafts={[...live.drafts.values()]} question={question} />
+              <Drafts drafts={drafts} hosts={hosts} question={question} />
             </Tabs.Content>
             <Tabs.Content value="read" className="view reading">
               <Markdown text={content} />
@@ -194,7 +200,15 @@ export function ScribePanel({
               />
             </Tabs.Content>
           </Tabs.Root>
-          <Suggestions assetId={asset.id} version={version} onDecided={decided} onError={scribe.fail} />
+          <Suggestions
+            assetId={asset.id}
+            version={version}
+            suggestions={suggestions}
+            setSuggestions={setSuggestions}
+            hosts={hosts}
+            onDecided={decided}
+            onError={scribe.fail}
+          />
           <footer className="foot">
             <span className="save" role="status" data-save={saveState.kind}>
               {saveWords(saveState)}

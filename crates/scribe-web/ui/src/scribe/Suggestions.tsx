@@ -1,4 +1,5 @@
-import { lazy, Suspense, useCallback, useEffect, useState } from "react";
+import { type Dispatch, lazy, type SetStateAction, Suspense, useCallback, useEffect, useState } from "react";
+import { createPortal } from "react-dom";
 
 import { api, ask, type MediaAsset, type Suggestion } from "../api/client";
 import { Button, Modal } from "../parts/Controls";
@@ -6,20 +7,28 @@ import { texts } from "../texts";
 
 const Compare = lazy(() => import("./Compare"));
 
-/** What was written and does not stand in the document: a person decides. */
+export const keyOf = (suggestion: Suggestion) => `suggestion.${suggestion.id}`;
+
+/** What was written and does not stand in the document: a person decides, beside the block that it is for. */
 export function Suggestions({
   assetId,
   version,
+  suggestions,
+  setSuggestions,
+  hosts,
   onDecided,
   onError,
 }: {
   assetId: string;
   /** Changes whenever the document has. */
   version: string;
+  suggestions: Suggestion[];
+  setSuggestions: Dispatch<SetStateAction<Suggestion[]>>;
+  /** Where they stand in the text; below it are the others. */
+  hosts: ReadonlyMap<string, HTMLElement>;
   onDecided: (asset: MediaAsset, etag: string) => void;
   onError: (error: unknown) => void;
 }) {
-  const [suggestions, setSuggestions] = useState<Suggestion[]>([]);
   const [compared, setCompared] = useState<Suggestion>();
   const [deciding, setDeciding] = useState<string>();
 
@@ -27,7 +36,7 @@ export function Suggestions({
     const path = { id: assetId };
     const { data } = await ask(api.GET("/api/media-assets/{id}/suggestions", { params: { path } }));
     setSuggestions(data.suggestions);
-  }, [assetId]);
+  }, [assetId, setSuggestions]);
   useEffect(() => {
     // The next version tries again.
     read().catch(() => undefined);
@@ -74,28 +83,46 @@ export function Suggestions({
     // What the text has moved on from would take away what came since: it is accepted only by who has compared.
     return { dismiss, both };
   };
+  const by = ({ person, action }: Suggestion) =>
+    `${person ? texts.suggestionBy.person(person) : texts.suggestionBy.scribe} ${texts.suggestionTo[action]}`;
+  const card = (suggestion: Suggestion) => (
+    <div className="suggestion" role="group" aria-label={texts.suggestion}>
+      <p className="hint">{by(suggestion)}</p>
+      <p className="excerpt">{suggestion.markdown || suggestion.current?.markdown}</p>
+      {suggestion.stale && <p className="hint">{texts.suggestionStale}</p>}
+      <div className="row">
+        <Button look="quiet" onClick={() => setCompared(suggestion)}>
+          {texts.compare}
+        </Button>
+        {suggestion.stale ? buttons(suggestion).dismiss : buttons(suggestion).both}
+      </div>
+    </div>
+  );
   return (
     <section className="suggestions" aria-label={texts.suggestions}>
       <h2>
         {texts.suggestions} ({suggestions.length})
       </h2>
       <ul>
-        {suggestions.map((suggestion) => (
-          <li key={suggestion.id} className="suggestion">
-            <p className="hint">
-              {suggestion.person ? texts.suggestionBy.person(suggestion.person) : texts.suggestionBy.scribe}{" "}
-              {texts.suggestionTo[suggestion.action]}
-            </p>
-            <p className="excerpt">{suggestion.markdown || suggestion.current?.markdown}</p>
-            {suggestion.stale && <p className="hint">{texts.suggestionStale}</p>}
-            <div className="row">
-              <Button look="quiet" onClick={() => setCompared(suggestion)}>
-                {texts.compare}
+        {suggestions.map((suggestion) => {
+          const host = hosts.get(keyOf(suggestion));
+          if (!host) return <li key={suggestion.id}>{card(suggestion)}</li>;
+          const show = () => {
+            host.scrollIntoView({ block: "nearest" });
+            host.querySelector("button")?.focus({ preventScroll: true });
+          };
+          return (
+            <li key={suggestion.id} className="row">
+              <span className="hint excerpt-line">
+                {by(suggestion)} {suggestion.markdown || suggestion.current?.markdown}
+              </span>
+              <Button look="quiet" onClick={show}>
+                {texts.showInText}
               </Button>
-              {suggestion.stale ? buttons(suggestion).dismiss : buttons(suggestion).both}
-            </div>
-          </li>
-        ))}
+              {createPortal(card(suggestion), host)}
+            </li>
+          );
+        })}
       </ul>
       {compared && (
         <Modal wide open title={texts.compareTitle} onClose={() => setCompared(undefined)}>

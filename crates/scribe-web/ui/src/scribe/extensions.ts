@@ -9,6 +9,7 @@ import { Decoration, type DecorationSet, drawSelection, EditorView, keymap } fro
 import { tags } from "@lezer/highlight";
 
 import { texts } from "../texts";
+import { beside } from "./beside";
 import { byOthers } from "./inPlace";
 import type { SyncedDocument } from "./sync";
 
@@ -60,6 +61,7 @@ export function extensions(sync: SyncedDocument): Extension {
     markdown({ base: markdownLanguage }),
     syntaxHighlighting(look),
     freshText,
+    beside,
     keymap.of([
       {
         key: "Mod-s",

@@ -112,6 +112,7 @@ export class SyncedDocument {
   /** How often in a row somebody was faster. */
   private refused = 0;
   private stopped = false;
+  private readonly attached = new Set<() => void>();
   private titleToSave: string | undefined;
 
   private readonly drafts: Drafts;
@@ -152,6 +153,7 @@ export class SyncedDocument {
 
   attach(view: EditorView): void {
     this.view = view;
+    for (const tell of this.attached) tell();
     this.settle();
     if (this.sent) this.saveNow();
     else if (!this.local.empty) this.saveSoon();
@@ -212,6 +214,33 @@ export class SyncedDocument {
 
   get hasUnsaved(): boolean {
     return !this.local.empty;
+  }
+
+  get editor(): EditorView | undefined {
+    return this.view;
+  }
+
+  /** Calls back whenever an editor shows the document. Gives what ends that. */
+  whenAttached(tell: () => void): () => void {
+    this.attached.add(tell);
+    return () => this.attached.delete(tell);
+  }
+
+  /** The text of a version, where the editor shows all of it. */
+  textOf(etag: string): string | undefined {
+    return this.newest.etag === etag && this.newest.hidden.empty ? this.shown : undefined;
+  }
+
+  /** Where a line of the text that is shown ends in the editor; the first line is 1. */
+  endOf(line: number): number | undefined {
+    if (line === 0) return 0;
+    let end = -1;
+    for (let nth = 0; nth < line; nth++) {
+      if (end === this.shown.length) return undefined;
+      end = this.shown.indexOf("\n", end + 1);
+      if (end === -1) end = this.shown.length;
+    }
+    return this.doc.lineAt(this.local.mapPos(end, -1)).to;
   }
 
   private later(name: string, ms: number, run: () => void): void {
