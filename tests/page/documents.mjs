@@ -14,7 +14,9 @@ export async function createDocument(url, title, content) {
   };
   const started = await (await send("/api/chat/background-doc/start", "POST", { conversationId, title })).json();
   const asset = `/api/media-assets/${started.textAssetId}`;
-  const etag = (await send(asset, "GET")).headers.get("etag");
-  await send(asset, "PUT", { content }, { "if-match": etag });
+  // An answer that nobody reads keeps its connection, and the script with it.
+  const read = await send(asset, "GET");
+  await read.text();
+  await (await send(asset, "PUT", { content }, { "if-match": read.headers.get("etag") })).text();
   return conversationId;
 }
