@@ -261,6 +261,23 @@ async fn drafts_and_suggestions_stand_beside_their_blocks_and_move_no_caret() {
 }
 
 #[tokio::test]
+async fn text_comes_where_no_stream_of_events_gets_through() {
+    let told = told_by("polling").await;
+    let took: Vec<f64> = told
+        .iter()
+        .filter_map(|line| line.get("took")?.as_array())
+        .flatten()
+        .map(|ms| ms.as_f64().unwrap())
+        .collect();
+    println!("from an answer's end to the screen, in milliseconds: {took:?}");
+    assert_eq!(took.len(), 6, "{told:#?}");
+    assert!(
+        took.iter().all(|ms| *ms < bound(5_000.0, 20_000.0)),
+        "in milliseconds: {took:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_long_document_is_typed_in_and_scrolled_without_a_halt() {
     let told = told_by("long").await;
     println!("{told:?}");

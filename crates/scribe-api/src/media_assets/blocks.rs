@@ -104,7 +104,8 @@ fn views(document: &Document) -> Vec<BlockView> {
 /// How many lines end in a text that is not cut within CRLF.
 fn breaks(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let ends = |(at, byte): (usize, &u8)| *byte == b'\n' && (at == 0 || bytes[at - 1] != b'\r') || *byte == b'\r';
+    let ends =
+        |(at, byte): (usize, &u8)| *byte == b'\n' && (at == 0 || bytes[at - 1] != b'\r') || *byte == b'\r';
     bytes.iter().enumerate().filter(|each| ends(*each)).count()
 }
 
@@ -124,7 +125,10 @@ mod tests {
 
     #[test]
     fn blocks_are_found_by_their_lines() {
-        check("# One\n\ntwo\nthree\n\n- four\n- five\n", &[(1, 1), (3, 4), (6, 7)]);
+        check(
+            "# One\n\ntwo\nthree\n\n- four\n- five\n",
+            &[(1, 1), (3, 4), (6, 7)],
+        );
         check("\n\n# One\n\n\n\ntwo", &[(3, 3), (7, 7)]);
         check("# One\r\n\r\ntwo\r\nthree\r\n", &[(1, 1), (3, 4)]);
         check("Größe 🦀\n\n```\n\ncode\n```\n", &[(1, 1), (3, 6)]);

@@ -3,6 +3,7 @@
 import { createParser } from "eventsource-parser";
 
 import { credentials, noticeRefusal, type Session, type Status, type TurnView } from "./client";
+import { poll } from "./polling";
 
 /** Text that is being written and that nobody has checked. */
 export interface Draft {
@@ -26,10 +27,12 @@ export type ScribeEvent =
   | { type: "degraded" }
   | { type: "gone" };
 
-export type Connection = "connecting" | "open" | "lost" | "absent";
+export type Connection = "connecting" | "open" | "polling" | "lost" | "absent";
 
 const SHORTEST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
+/** A stream that has not begun by then is held up somewhere; what it would tell is asked for. */
+const LONGEST_START = 4_000;
 /** A stream that says nothing for so long, not even a heartbeat, is dead. */
 const SILENCE = 45_000;
 
@@ -43,6 +46,15 @@ export function follow(
   let lastEventId: string | undefined;
   let wait = SHORTEST_WAIT;
   let wake: (() => void) | undefined;
+
+  let polling: (() => void) | undefined;
+  const ask = () => {
+    polling ??= poll(conversationId, hear, connected);
+  };
+  const listen = () => {
+    polling?.();
+    polling = undefined;
+  };
 
   const sleep = (ms: number) =>
     new Promise<void>((resolve) => {
@@ -60,6 +72,7 @@ export function follow(
     // The connection may look alive for a while.
     window.addEventListener("offline", abort);
     let silence = setTimeout(abort, SILENCE);
+    const start = setTimeout(ask, LONGEST_START);
     try {
       const headers: Record<string, string> = { accept: "text/event-stream", ...credentials() };
       if (lastEventId) headers["last-event-id"] = lastEventId;
@@ -70,8 +83,6 @@ export function follow(
         return "absent";
       }
       if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
-      connected("open");
-      wait = SHORTEST_WAIT;
       let [ended, gone] = [false, false];
       const parser = createParser({
         onEvent({ id, event, data }) {
@@ -84,9 +95,17 @@ export function follow(
         },
       });
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      let isFirst = true;
       for (;;) {
         const { done, value } = await reader.read();
         if (done) break;
+        if (isFirst) {
+          isFirst = false;
+          clearTimeout(start);
+          listen();
+          connected("open");
+          wait = SHORTEST_WAIT;
+        }
         clearTimeout(silence);
         silence = setTimeout(abort, SILENCE);
         parser.feed(value);
@@ -95,6 +114,7 @@ export function follow(
       return ended ? "again" : "lost";
     } finally {
       clearTimeout(silence);
+      clearTimeout(start);
       stop.signal.removeEventListener("abort", abort);
       window.removeEventListener("offline", abort);
     }
@@ -105,11 +125,12 @@ export function follow(
       const came = await once().catch(() => "lost" as const);
       if (stop.signal.aborted) return;
       if (came === "absent") {
+        listen();
         connected("absent");
         return;
       }
       if (came === "again") continue;
-      connected("lost");
+      ask();
       await sleep(wait + Math.random() * wait * 0.3);
       wait = Math.min(LONGEST_WAIT, wait * 2);
     }
@@ -121,6 +142,7 @@ export function follow(
   void run();
   return () => {
     stop.abort();
+    listen();
     hurry();
     window.removeEventListener("online", hurry);
   };

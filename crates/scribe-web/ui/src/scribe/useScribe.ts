@@ -128,7 +128,7 @@ export function useScribe(conversationId: string, isNew: boolean): Scribe {
   }, []);
 
   // The spec's polling, while events do not come.
-  const isLost = live.connection === "lost" || live.degraded;
+  const isLost = live.connection === "lost" || live.connection === "polling" || live.degraded;
   useEffect(() => {
     if (!isLost) return;
     const timer = setInterval(() => opened.current?.hurry(), 3_000);
