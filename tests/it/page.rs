@@ -299,6 +299,11 @@ async fn hostile_markdown_shows_harmlessly() {
 }
 
 #[tokio::test]
+async fn nothing_is_lost_by_people_who_do_no_wrong() {
+    told_by("mishaps").await;
+}
+
+#[tokio::test]
 async fn the_status_tells_how_the_scribe_stands() {
     told_by("states").await;
 }

@@ -1,0 +1,109 @@
+// What goes wrong for people who do no wrong: a document that is deleted while it is open, a title that others change
+// while somebody looks at it, a browser that keeps nothing, an address that was cut, a window that is made narrower, a
+// save that is refused.
+
+import assert from "node:assert/strict";
+
+import { shot, tell, url, violations, windows, withBrowser } from "./browser.mjs";
+import { createDocument } from "./documents.mjs";
+
+const asset = async (conversation) => {
+  const { session } = await (await fetch(new URL(`/api/chat/background-doc/${conversation}`, url))).json();
+  const read = await fetch(new URL(`/api/media-assets/${session.textAssetId}`, url));
+  return { ...(await read.json()).asset, etag: read.headers.get("etag") };
+};
+const until = async (what, look) => {
+  const patience = Date.now() + 30_000;
+  while (!(await look())) {
+    assert.ok(Date.now() < patience, what);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+};
+const editorOf = (page) => page.getByLabel("The document, in Markdown");
+const textOf = (page) => editorOf(page).evaluate((element) => element.cmTile.root.view.state.doc.toString());
+
+await withBrowser(async (open) => {
+  // Somebody looks at the title while another one changes it: neither the look nor the way out of it undoes that.
+  const ferry = await createDocument(url, "The Ferry", "# The Ferry\n\nIt crosses at dawn.\n");
+  const page = await open({ path: `/?conversation=${ferry}`, tolerate: [/404/, /410/, /status of 41[23]/] });
+  const title = page.getByLabel("The document’s title");
+  await title.click();
+  const { id, etag } = await asset(ferry);
+  const renamed = await fetch(new URL(`/api/media-assets/${id}`, url), {
+    method: "PUT",
+    headers: { "content-type": "application/json", "if-match": etag },
+    body: JSON.stringify({ title: "The Night Ferry" }),
+  });
+  assert.equal(renamed.status, 200, await renamed.text());
+  await page.waitForFunction(() => document.querySelector(".save")?.dataset.save === "saved");
+  await page.keyboard.press("Tab");
+  await until("the other's title is shown", async () => (await title.inputValue()) === "The Night Ferry");
+  assert.equal((await asset(ferry)).title, "The Night Ferry");
+
+  // What the server will not take is said once, stays where it is, and is taken when it is shorter.
+  await editorOf(page).getByText("It crosses at dawn.").click();
+  await page.keyboard.press("End");
+  await page.route(/\/api\/media-assets\/[^/]+$/, (route) =>
+    route.request().method() === "PUT"
+      ? route.fulfill({ status: 413, json: { error: { code: "document_too_large", message: "content has more than 1048576 bytes; split the document" } } })
+      : route.fallback(),
+  );
+  await page.keyboard.type(" And at dusk.");
+  const save = page.locator(".save");
+  await page.waitForFunction(() => document.querySelector(".save")?.dataset.save === "failed");
+  assert.match(await save.textContent(), /^Not saved: Content has more than 1048576 bytes; split the document\. Your text is kept here\.$/);
+  await shot(page, "refused");
+  tell({ view: "refused", violations: await violations(page) });
+  assert.match(await textOf(page), /And at dusk\./);
+  await page.unroute(/\/api\/media-assets\/[^/]+$/);
+  await page.keyboard.type(" Twice.");
+  await until("it is saved", async () => (await asset(ferry)).content.includes("And at dusk. Twice."));
+
+  // Another one deletes it. The text stays to be read, and comes back.
+  const other = await open({ tolerate: [/404/, /410/] });
+  await other.getByRole("button", { name: "Documents" }).click();
+  const row = other.getByRole("dialog").getByRole("listitem").filter({ hasText: "The Night Ferry" });
+  await row.getByRole("button", { name: "Delete" }).click();
+  await other.getByRole("dialog", { name: "Delete “The Night Ferry”?" }).getByRole("button", { name: "Delete" }).click();
+  await row.waitFor({ state: "detached" });
+  await page.getByText("The document was deleted. What stands here can be copied").waitFor();
+  assert.match(await textOf(page), /And at dusk\. Twice\./);
+  await shot(page, "deleted");
+  tell({ view: "deleted", violations: await violations(page) });
+  await page.getByRole("button", { name: "Bring it back" }).click();
+  await until("it is another conversation", async () => !page.url().includes(ferry));
+  await editorOf(page).getByText("And at dusk. Twice.").waitFor();
+  await page.locator(".status[data-status=listening], .status[data-status=upToDate]").waitFor();
+
+  // A browser that keeps nothing for pages.
+  const closed = await open({ tolerate: [/404/] });
+  await closed.addInitScript(() => {
+    for (const name of ["localStorage", "sessionStorage"]) {
+      Object.defineProperty(globalThis, name, {
+        get() {
+          throw new DOMException("closed", "SecurityError");
+        },
+      });
+    }
+  });
+  const lamp = await createDocument(url, "The Lamp", "# The Lamp\n\nMaren keeps it.\n");
+  await closed.goto(new URL(`/?conversation=${lamp}`, url).href);
+  await editorOf(closed).getByText("Maren keeps it.").click();
+  await closed.keyboard.press("End");
+  await closed.keyboard.type(" She sings.");
+  await until("it is saved all the same", async () => (await asset(lamp)).content.includes("Maren keeps it. She sings."));
+
+  // An address that is none, and one that another program cut.
+  const lost = await open({ path: "/?conversation=..%2F..%2Fetc", tolerate: [/404/] });
+  await lost.getByText("Nothing was said yet.").waitFor();
+  assert.match(lost.url(), /\?conversation=[0-9a-f-]{36}$/);
+
+  // What is being written to the chat, and in the document, is there when the window was made narrower.
+  const narrower = await open({ path: `/?conversation=${lamp}`, tolerate: [/404/] });
+  await editorOf(narrower).getByText("Maren keeps it.").waitFor();
+  await narrower.getByLabel("Your message").fill("Who sings");
+  await narrower.setViewportSize(windows.narrow);
+  assert.equal(await narrower.getByLabel("Your message").inputValue(), "Who sings");
+  await narrower.getByRole("tab", { name: "Scribe", exact: true }).click();
+  assert.match(await textOf(narrower), /She sings\./);
+});
