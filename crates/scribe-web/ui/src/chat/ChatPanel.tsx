@@ -1,4 +1,4 @@
-import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type FormEvent, type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 
 import { Button, Note } from "../parts/Controls";
 import { Markdown } from "../parts/Markdown";
@@ -85,17 +85,37 @@ export function ChatPanel({ conversationId, chat }: { conversationId: string; ch
   const [editing, setEditing] = useState(false);
   const list = useRef<HTMLOListElement>(null);
   const follows = useRef(true);
+  const editButton = useRef<HTMLButtonElement>(null);
+  const wasCancelled = useRef(false);
   const busy = answering !== undefined;
 
   // The list follows what is said, unless somebody reads further up.
-  useEffect(() => {
+  const follow = useCallback(() => {
     const element = list.current;
     if (element && follows.current) element.scrollTop = element.scrollHeight;
-  }, [messages, answering]);
+  }, []);
+  useEffect(follow, [follow, messages, answering]);
+  // It has no height while another panel is shown, and another one in another window.
+  useEffect(() => {
+    const observer = new ResizeObserver(follow);
+    observer.observe(list.current!);
+    return () => observer.disconnect();
+  }, [follow]);
   const scrolled = () => {
     const element = list.current;
-    if (element) follows.current = element.scrollHeight - element.scrollTop - element.clientHeight < 80;
+    if (element && element.clientHeight > 0) follows.current = element.scrollHeight - element.scrollTop - element.clientHeight < 80;
   };
+
+  const cancel = () => {
+    wasCancelled.current = true;
+    setEditing(false);
+  };
+  // Who goes on by keyboard is where the edit began.
+  useEffect(() => {
+    if (editing || !wasCancelled.current) return;
+    wasCancelled.current = false;
+    editButton.current?.focus();
+  }, [editing]);
 
   const lastQuestion = messages.findLastIndex((message) => message.role === "user");
   return (
@@ -113,9 +133,9 @@ export function ChatPanel({ conversationId, chat }: { conversationId: string; ch
                   setEditing(false);
                   chat.edit(text);
                 }}
-                onCancel={() => setEditing(false)}
+                onCancel={cancel}
               >
-                <Button look="quiet" onClick={() => setEditing(false)}>
+                <Button look="quiet" onClick={cancel}>
                   {texts.cancel}
                 </Button>
                 <Button type="submit" look="strong">
@@ -131,7 +151,7 @@ export function ChatPanel({ conversationId, chat }: { conversationId: string; ch
               {!busy && at >= lastQuestion && (
                 <div className="row">
                   {at === lastQuestion && (
-                    <Button look="quiet" onClick={() => setEditing(true)}>
+                    <Button ref={editButton} look="quiet" onClick={() => setEditing(true)}>
                       {texts.edit}
                     </Button>
                   )}

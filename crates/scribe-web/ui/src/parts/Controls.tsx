@@ -1,11 +1,11 @@
 import { Dialog } from "radix-ui";
-import type { ButtonHTMLAttributes, ReactNode } from "react";
+import type { ComponentPropsWithRef, ReactNode } from "react";
 
 import { texts } from "../texts";
 
 type Look = "plain" | "strong" | "quiet" | "danger";
 
-export function Button({ look = "plain", className = "", ...rest }: { look?: Look } & ButtonHTMLAttributes<HTMLButtonElement>) {
+export function Button({ look = "plain", className = "", ...rest }: { look?: Look } & ComponentPropsWithRef<"button">) {
   return <button type="button" className={`button ${look} ${className}`} {...rest} />;
 }
 
