@@ -38,7 +38,7 @@ export const texts = {
   startScribe: "Start the scribe",
   startHint: "The scribe writes what is said here into a document, turn by turn, while you talk.",
   startTitle: "Title",
-  startTitlePlaceholder: "Named after the first message, if you name none",
+  startTitlePlaceholder: "Your first message, if you name none",
   style: "Style",
   styles: {
     auto: "As the conversation goes",
@@ -55,6 +55,7 @@ export const texts = {
   history: "History",
   view: "View of the document",
   table: "Table",
+  code: "Code",
   refresh: "Read again",
   download: "Download as Markdown",
   copy: "Copy as Markdown",
@@ -97,7 +98,7 @@ export const texts = {
   deletedHint: "The document was deleted. What stands here can be copied, or the document brought back.",
   bringBack: "Bring it back",
   nothingToBringBack: "No version of it is left.",
-  failedTurns: (count: number) => `${turns(count)} could not be written`,
+  failedTurns: (count: number) => `${capital(turns(count))} could not be written`,
   failedHint: "Try again once the cause is gone, or leave the turn out for good.",
   replay: "Try again",
   dismiss: "Leave out",
@@ -167,11 +168,15 @@ function turns(count: number): string {
   return count === 1 ? "one turn" : `${count} turns`;
 }
 
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** A server's message as a sentence. */
 export function sentence(message: string): string {
   const text = message.trim();
   if (text === "") return texts.errors.server;
-  const begun = text[0]!.toUpperCase() + text.slice(1);
+  const begun = capital(text);
   return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }
 

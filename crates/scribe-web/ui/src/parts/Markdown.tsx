@@ -28,6 +28,12 @@ export const Markdown = memo(function Markdown({ text }: { text: string }) {
               {alt || (typeof src === "string" ? src : "")}
             </a>
           ),
+          // Who has no mouse scrolls what is too wide, too.
+          pre: ({ children }) => (
+            <pre tabIndex={0} role="region" aria-label={texts.code}>
+              {children}
+            </pre>
+          ),
           table: ({ children }) => (
             <div className="table" tabIndex={0} role="region" aria-label={texts.table}>
               <table>{children}</table>
