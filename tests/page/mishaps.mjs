@@ -70,6 +70,11 @@ await withBrowser(async (open) => {
   assert.match(await textOf(page), /And at dusk\. Twice\./);
   await shot(page, "deleted");
   tell({ view: "deleted", violations: await violations(page) });
+  // Opened anew there is no text, but the way back.
+  await page.reload();
+  await page.getByText("This conversation’s document was deleted.").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Start the scribe" }).count(), 0);
+  tell({ view: "deleted-before", violations: await violations(page) });
   await page.getByRole("button", { name: "Bring it back" }).click();
   await until("it is another conversation", async () => !page.url().includes(ferry));
   await editorOf(page).getByText("And at dusk. Twice.").waitFor();

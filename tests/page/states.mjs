@@ -83,7 +83,7 @@ await withBrowser(async (open) => {
 
   // What failed says why, and can be tried again or left out.
   const asked = [];
-  await page.route(/\/turns\/m\d\/(replay|dismiss)$/, (route) => {
+  await page.route(/\/turns\/(m\d\/)?(replay|dismiss)$/, (route) => {
     asked.push(new URL(route.request().url()).pathname.split("/").slice(-2).join(" "));
     return route.fulfill({ status: 202, json: {} });
   });
@@ -96,7 +96,8 @@ await withBrowser(async (open) => {
   tell({ view: "failed", violations: await violations(page) });
   await failed.getByRole("button", { name: "Try again" }).first().click();
   await failed.getByRole("button", { name: "Leave out" }).last().click();
-  assert.deepEqual(asked, ["m1 replay", "m2 dismiss"]);
+  await failed.getByRole("button", { name: "Try all again" }).click();
+  assert.deepEqual(asked, ["m1 replay", "m2 dismiss", "turns replay"]);
   event("dismissed", { messageId: "m2" });
   await page.getByRole("region", { name: "one turn could not be written" }).waitFor();
 

@@ -25,10 +25,18 @@ export function Failed({
       onError(error);
     }
   };
+  const replayAll = async () => {
+    try {
+      await ask(api.POST("/api/chat/background-doc/{conversationId}/turns/replay", { params: { path: { conversationId } } }));
+    } catch (error) {
+      onError(error);
+    }
+  };
   return (
     <section className="failed" aria-label={texts.failedTurns(turns.length)}>
       <h2>{texts.failedTurns(turns.length)}</h2>
       <p className="hint">{texts.failedHint}</p>
+      {turns.length > 1 && <Button onClick={() => void replayAll()}>{texts.replayAll}</Button>}
       <ul>
         {turns.map((turn) => (
           <li key={turn.messageId}>

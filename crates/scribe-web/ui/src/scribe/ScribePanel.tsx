@@ -54,7 +54,7 @@ export function ScribePanel({
   messages: ChatMessage[];
   onOpen: (conversationId: string) => void;
 }) {
-  const { live, asset, sync, saveState, notice, error } = scribe;
+  const { live, asset, assetId, sync, saveState, notice, error } = scribe;
   const [view, setView] = useState("write");
   const [style, setStyle] = useState<StyleChoice>();
   // What stands in the editor, saved or not.
@@ -101,8 +101,8 @@ export function ScribePanel({
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
   };
   const bringBack = async () => {
-    if (!asset) return;
-    const path = { id: asset.id };
+    if (!assetId) return;
+    const path = { id: assetId };
     try {
       const { data } = await ask(api.GET("/api/media-assets/{id}/versions", { params: { path } }));
       const last = data.versions.find((version) => !version.deleted);
@@ -140,18 +140,18 @@ export function ScribePanel({
       {!live.session && live.connection === "absent" && !live.gone && (
         <Start conversationId={conversationId} messages={messages} onStarted={scribe.lookAgain} />
       )}
-      {asset && live.gone && (
+      {assetId && live.gone && (
         <Note kind="error">
-          {texts.deletedHint} <Button onClick={() => void bringBack()}>{texts.bringBack}</Button>
+          {asset ? texts.deletedHint : texts.deletedBefore} <Button onClick={() => void bringBack()}>{texts.bringBack}</Button>
         </Note>
       )}
       {asset && sync && (
         <>
           <Title
             title={asset.title}
+            isReadOnly={live.gone}
             refused={saveState.kind === "failed" && !saveState.again}
             onChange={(title) => sync.saveTitle(title)} />
-          <Failed conversationId={conversationId} turns={failed(live)} question={question} onError={scribe.fail} />
           <Tabs.Root className="views" value={view} onValueChange={setView}>
             <div className="bar">
               <Tabs.List className="tabs" aria-label={texts.view}>
@@ -159,10 +159,12 @@ export function ScribePanel({
                 <Tabs.Trigger value="read">{texts.read}</Tabs.Trigger>
                 <Tabs.Trigger value="history">{texts.history}</Tabs.Trigger>
               </Tabs.List>
-              <label className="inline">
-                <span className="hint">{texts.style}</span>
-                <StyleSelect value={style ?? asset.metadata.style} onChange={(wanted) => void restyle(wanted)} />
-              </label>
+              {!live.gone && (
+                <label className="inline">
+                  <span className="hint">{texts.style}</span>
+                  <StyleSelect value={style ?? asset.metadata.style} onChange={(wanted) => void restyle(wanted)} />
+                </label>
+              )}
               <DropdownMenu.Root modal={false}>
                 <DropdownMenu.Trigger asChild>
                   <Button look="quiet">{texts.more}</Button>
@@ -200,6 +202,7 @@ export function ScribePanel({
               />
             </Tabs.Content>
           </Tabs.Root>
+          <Failed conversationId={conversationId} turns={failed(live)} question={question} onError={scribe.fail} />
           <Suggestions
             assetId={asset.id}
             version={version}
@@ -211,7 +214,7 @@ export function ScribePanel({
           />
           <footer className="foot">
             <span className="save" role="status" data-save={saveState.kind}>
-              {saveWords(saveState)}
+              {!live.gone && saveWords(saveState)}
             </span>
             {/* A token is counted as four bytes, as the scribe counts. */}
             <span>{texts.tokens(Math.ceil(new TextEncoder().encode(content).length / 4))}</span>

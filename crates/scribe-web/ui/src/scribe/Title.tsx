@@ -3,7 +3,17 @@ import { useEffect, useRef, useState } from "react";
 import { texts } from "../texts";
 
 /** The document's title, to be written over. What was written stays until the server has it, or says that it will not. */
-export function Title({ title, refused, onChange }: { title: string; refused: boolean; onChange: (title: string) => void }) {
+export function Title({
+  title,
+  refused,
+  isReadOnly,
+  onChange,
+}: {
+  title: string;
+  refused: boolean;
+  isReadOnly: boolean;
+  onChange: (title: string) => void;
+}) {
   const [text, setText] = useState(title);
   const [wanted, setWanted] = useState<string>();
   const begun = useRef<string>(undefined);
@@ -33,6 +43,7 @@ export function Title({ title, refused, onChange }: { title: string; refused: bo
       aria-label={texts.title}
       value={text}
       maxLength={200}
+      readOnly={isReadOnly}
       onFocus={() => {
         begun.current = text;
       }}

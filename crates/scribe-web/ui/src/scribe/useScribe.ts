@@ -2,10 +2,13 @@ import { useCallback, useEffect, useReducer, useRef, useState } from "react";
 
 import { api, ask, Failure, type MediaAsset, type MergeView } from "../api/client";
 import { type Connection, follow, type ScribeEvent } from "../api/events";
+import { shared } from "../parts/storage";
 import { texts } from "../texts";
 import { connected, hear, type Live, nothing } from "./live";
 import type { SaveState, SyncedDocument } from "./sync";
 
+/** Under which a conversation's document is remembered. */
+const DOCUMENT = "scribe.document.";
 /** How long a notice stands, in milliseconds. */
 const NOTICE = 9_000;
 
@@ -19,6 +22,8 @@ function reduce(live: Live, action: Action): Live {
 export interface Scribe {
   live: Live;
   asset: MediaAsset | undefined;
+  /** The document's id, also where it was deleted before the page was opened. */
+  assetId: string | undefined;
   sync: SyncedDocument | undefined;
   saveState: SaveState;
   /** Something the person is to know once. */
@@ -59,8 +64,29 @@ export function useScribe(conversationId: string, isNew: boolean): Scribe {
   const [assetId, setAssetId] = useState<string>();
   const present = live.session?.textAssetId;
   useEffect(() => {
-    if (present) setAssetId(present);
-  }, [present]);
+    if (!present) return;
+    setAssetId(present);
+    shared.set(DOCUMENT + conversationId, present);
+  }, [conversationId, present]);
+
+  // A conversation whose document was deleted is gone for the server, as if it had never been.
+  const [deleted, setDeleted] = useState<string>();
+  const isAbsent = live.connection === "absent" && !present;
+  useEffect(() => {
+    const known = shared.get(DOCUMENT + conversationId);
+    if (!isAbsent || !known) return undefined;
+    let left = false;
+    ask(api.GET("/api/media-assets/{id}/versions", { params: { path: { id: known } } }))
+      .then(({ data }) => {
+        if (!left && data.versions[0]?.deleted) setDeleted(known);
+      })
+      // Gone for good, or not to be had now: then this is a conversation like any other.
+      .catch(() => undefined);
+    return () => {
+      left = true;
+      setDeleted(undefined);
+    };
+  }, [conversationId, isAbsent]);
   const opened = useRef<SyncedDocument>(undefined);
 
   useEffect(() => {
@@ -143,5 +169,6 @@ export function useScribe(conversationId: string, isNew: boolean): Scribe {
   const fail = useCallback((failed: unknown) => {
     setError(failed instanceof Error ? failed.message : String(failed));
   }, []);
-  return { live: gone && !live.gone ? { ...live, gone: true } : live, asset, sync, saveState, notice, error, tell: setNotice, fail, lookAgain };
+  const isGone = gone || deleted !== undefined;
+  return { live: isGone && !live.gone ? { ...live, gone: true } : live, asset, assetId: assetId ?? deleted, sync, saveState, notice, error, tell: setNotice, fail, lookAgain };
 }
