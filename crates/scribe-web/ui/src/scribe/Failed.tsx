@@ -36,7 +36,11 @@ export function Failed({
     <section className="failed" aria-label={texts.failedTurns(turns.length)}>
       <h2>{texts.failedTurns(turns.length)}</h2>
       <p className="hint">{texts.failedHint}</p>
-      {turns.length > 1 && <Button onClick={() => void replayAll()}>{texts.replayAll}</Button>}
+      {turns.length > 1 && (
+        <div className="row all">
+          <Button onClick={() => void replayAll()}>{texts.replayAll}</Button>
+        </div>
+      )}
       <ul>
         {turns.map((turn) => (
           <li key={turn.messageId}>
