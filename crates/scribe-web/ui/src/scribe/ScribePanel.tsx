@@ -18,6 +18,9 @@ import { Title } from "./Title";
 import { useBeside } from "./useBeside";
 import type { Scribe } from "./useScribe";
 
+/** Until then a dialog has closed and given the focus back, in milliseconds. */
+const FOCUS = 150;
+
 const Editor = lazy(() => import("./Editor"));
 
 function saveWords(state: SaveState): string {
@@ -116,7 +119,13 @@ export function ScribePanel({
       scribe.fail(failed);
     }
   };
-  const decided = (changed: MediaAsset, etag: string) => sync?.take(changed, etag);
+  const decided = (changed: MediaAsset, etag: string) => {
+    sync?.take(changed, etag);
+    // The button that had the focus has gone, and the dialog perhaps with it.
+    setTimeout(() => {
+      if (document.activeElement === document.body) sync?.editor?.focus();
+    }, FOCUS);
+  };
   // Whatever is beside the document is read anew with each version.
   const version = `${live.versions}.${asset?.updated_at ?? ""}`;
 
