@@ -354,6 +354,8 @@ export class SyncedDocument {
     this.sent ??= this.toSend();
     const sent = this.sent;
     if (!sent) return;
+    // A page that is closed now does not hear whether it was done; opened again, it has to ask with the same words.
+    this.keep();
     const { base, content, title } = sent;
     // By now the server may have forgotten whether it has done this, and what stands there may be these very words.
     const merge = sent.merge || Date.now() - sent.at > LONGEST_MEMORY;
