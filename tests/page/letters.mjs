@@ -1,5 +1,5 @@
-// Many pairs of people type in a document each, letter by letter, with pauses within words, slow answers, lost answers
-// and connections that go, while the scribe writes. The page's engine runs as it is, without a browser, so that there is
+// Many pairs of people type in a document each, letter by letter, with pauses within words, slow answers, lost answers,
+// connections that go and (if asked for) pages that are read anew, while the scribe writes. The page's engine runs as it is, without a browser, so that there is
 // room for many. Tells which of their words are missing, torn or doubled at the end.
 
 import { AsyncLocalStorage } from "node:async_hooks";
@@ -13,6 +13,8 @@ const documents = Number(process.env.LETTERS_DOCUMENTS ?? 24);
 const seconds = Number(process.env.LETTERS_SECONDS ?? 20);
 /** The longest that one way over the wire takes, in milliseconds; each person has a way of their own. */
 const slowest = Number(process.env.LETTERS_SLOWEST ?? 1_500);
+/** One in so many phrases is followed by the page being read anew; 0 for none. */
+const reloads = Number(process.env.LETTERS_RELOADS ?? 0);
 const seed = Number(process.env.LETTERS_SEED ?? Math.floor(Math.random() * 1e9));
 let state = seed;
 const random = (below) => {
@@ -21,7 +23,17 @@ const random = (below) => {
 };
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Whose page runs: each has a storage and a wire of its own, as a browser would have. */
+/** So many ask at once that the server has some of them wait. */
+async function got(path) {
+  for (;;) {
+    const answer = await plain.fetch(new URL(path, url));
+    if (answer.ok) return answer;
+    await answer.text();
+    await pause(500);
+  }
+}
+
+/** Which page runs, and whose: each person has a storage and a wire, as a browser would have, and one page after the other. */
 const whose = new AsyncLocalStorage();
 const plain = { fetch: globalThis.fetch, Request: globalThis.Request };
 globalThis.Request = class extends plain.Request {
@@ -30,14 +42,17 @@ globalThis.Request = class extends plain.Request {
   }
 };
 globalThis.fetch = async (request, init) => {
-  const person = whose.getStore();
-  if (!person) return plain.fetch(request, init);
+  const page = whose.getStore();
+  if (!page) return plain.fetch(request, init);
+  const { person } = page;
   const isSave = request.method === "PUT";
   await pause(random(person.slow));
   if (person.isOffline) throw new TypeError("no connection");
   const response = await plain.fetch(request, init);
   if (isSave) for (const other of person.both()) setTimeout(() => other.run((document) => document.hurry()), random(other.slow));
   await pause(random(person.slow));
+  // Nobody is there to hear it.
+  if (!page.isOpen) return new Promise(() => undefined);
   if (person.isOffline || (person.losesAnswers && random(40) === 0)) throw new TypeError("the answer is lost");
   return response;
 };
@@ -53,7 +68,12 @@ class Store {
   }
 }
 for (const name of ["localStorage", "sessionStorage"]) {
-  Object.defineProperty(globalThis, name, { get: () => whose.getStore()[name] });
+  Object.defineProperty(globalThis, name, {
+    get() {
+      const { person, isOpen } = whose.getStore();
+      return isOpen ? person[name] : new Store();
+    },
+  });
 }
 
 /** The engine, built of the page's source. */
@@ -111,16 +131,35 @@ class Person {
   constructor(name, both, asset, etag) {
     this.name = name;
     this.both = both;
-    const listener = { saveState: ({ kind }) => (this.state = kind), arrived() {}, merged() {}, gone() {} };
-    whose.run(this, () => {
-      this.document = new SyncedDocument(asset.id, asset, etag, listener);
-      this.editor = new Editor(asset.content, (update) => this.document.noticed(update));
-      this.document.attach(this.editor);
+    this.open(asset, etag);
+  }
+
+  open(asset, etag) {
+    const page = { person: this, isOpen: true };
+    const listener = { saveState: ({ kind }) => page.isOpen && (this.state = kind), arrived() {}, merged() {}, gone() {} };
+    this.page = page;
+    this.state = "saved";
+    whose.run(page, () => {
+      const document = new SyncedDocument(asset.id, asset, etag, listener);
+      this.document = document;
+      this.editor = new Editor(document.doc, (update) => document.noticed(update));
+      document.attach(this.editor);
     });
   }
 
+  /** Reads the page anew: what it sends with its last breath arrives, and what comes back finds nobody. */
+  async reload(path) {
+    this.run((document) => document.saveNow());
+    this.page.isOpen = false;
+    this.document.stop();
+    await pause(random(this.slow));
+    const read = await got(path);
+    const { asset } = await read.json();
+    this.open(asset, read.headers.get("etag"));
+  }
+
   run(act) {
-    return whose.run(this, () => act(this.document));
+    return whose.run(this.page, () => act(this.document));
   }
 
   get text() {
@@ -146,7 +185,7 @@ async function write(nth) {
   const conversation = await createDocument(url, `Storm ${nth}`, content);
   const { session } = await (await fetch(new URL(`/api/chat/background-doc/${conversation}`, url))).json();
   const path = `/api/media-assets/${session.textAssetId}`;
-  const read = await fetch(new URL(path, url));
+  const read = await got(path);
   const { asset } = await read.json();
   const both = [];
   for (const name of ["ann", "bob"]) both.push(new Person(name, () => both, asset, read.headers.get("etag")));
@@ -159,6 +198,7 @@ async function write(nth) {
       words.push(one, other);
       await person.type(random(4) === 0 ? `\n\nHere ${one} wrote ${other}.` : ` And ${one} told ${other}.`);
       await pause(random(1_500));
+      if (reloads > 0 && random(reloads) === 0) await person.reload(path);
     }
   };
   const comeAndGo = async (person) => {
@@ -194,8 +234,8 @@ async function write(nth) {
     for (const person of both) person.run((document) => document.hurry());
     await pause(700);
   }
-  const stored = (await (await fetch(new URL(path, url))).json()).asset.content;
-  const beside = await (await fetch(new URL(`${path}/suggestions`, url))).text();
+  const stored = (await (await got(path)).json()).asset.content;
+  const beside = await (await got(`${path}/suggestions`)).text();
   for (const person of both) person.document.stop();
   const times = (word) => stored.split(word).length - 1;
   const absent = words.filter((word) => times(word) === 0);

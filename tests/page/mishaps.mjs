@@ -68,9 +68,16 @@ await withBrowser(async (open) => {
   await shot(page, "refused");
   tell({ view: "refused", violations: await violations(page) });
   assert.match(await textOf(page), /And at dusk\./);
+  // A proxy's answer says nothing of its own.
+  await page.unroute(/\/api\/media-assets\/[^/]+$/);
+  await page.route(/\/api\/media-assets\/[^/]+$/, (route) =>
+    route.request().method() === "PUT" ? route.fulfill({ status: 413, body: "<h1>Too large</h1>" }) : route.fallback(),
+  );
+  await page.keyboard.type(" Always.");
+  await page.getByText("Not saved: This is more than the server takes at once. Make it shorter.").waitFor();
   await page.unroute(/\/api\/media-assets\/[^/]+$/);
   await page.keyboard.type(" Twice.");
-  await until("it is saved", async () => (await asset(ferry)).content.includes("And at dusk. Twice."));
+  await until("it is saved", async () => (await asset(ferry)).content.includes("And at dusk. Always. Twice."));
 
   // Another one deletes it. The text stays to be read, and comes back.
   const other = await open({ tolerate: [/404/, /410/] });
@@ -80,7 +87,7 @@ await withBrowser(async (open) => {
   await other.getByRole("dialog", { name: "Delete “The Night Ferry”?" }).getByRole("button", { name: "Delete" }).click();
   await row.waitFor({ state: "detached" });
   await page.getByText("The document was deleted. What stands here can be copied").waitFor();
-  assert.match(await textOf(page), /And at dusk\. Twice\./);
+  assert.match(await textOf(page), /And at dusk\. Always\. Twice\./);
   await shot(page, "deleted");
   tell({ view: "deleted", violations: await violations(page) });
   // Opened anew there is no text, but the way back.
@@ -90,7 +97,7 @@ await withBrowser(async (open) => {
   tell({ view: "deleted-before", violations: await violations(page) });
   await page.getByRole("button", { name: "Bring it back" }).click();
   await until("it is another conversation", async () => !page.url().includes(ferry));
-  await editorOf(page).getByText("And at dusk. Twice.").waitFor();
+  await editorOf(page).getByText("And at dusk. Always. Twice.").waitFor();
   await page.locator(".status[data-status=listening], .status[data-status=upToDate]").waitFor();
 
   // A browser that keeps nothing for pages.

@@ -114,6 +114,7 @@ export const texts = {
     person: (name: string) => `${name} suggests`,
   },
   suggestionTo: { replace: "another wording:", delete: "to take this out:", insert: "to put this in:" },
+  suggestionHomeless: "What it was for has been taken out. Compare before you accept.",
   suggestionStale: "The text has changed since. Compare before you accept.",
   accept: "Accept",
   reject: "Dismiss",
@@ -158,6 +159,13 @@ export const texts = {
 
   // Errors say what to do.
   errors: {
+    ofStatus: {
+      401: "The server does not know you. Give a token that is valid.",
+      403: "The server does not let you do this. Ask whoever runs it.",
+      404: "There is no such thing any more. Read the page anew.",
+      413: "This is more than the server takes at once. Make it shorter.",
+    } as Record<number, string>,
+    refused: (status: number) => `The server refused this (${status}). Read the page anew; if it stays so, tell whoever runs it.`,
     offline: "The server can’t be reached. Check the connection; the page tries again by itself.",
     server: "The server failed. Try again in a moment.",
     tooMany: "Too many requests at once. Wait a moment and try again.",

@@ -83,7 +83,9 @@ export function failure(error: unknown, status: number): Failure {
   const code = body?.error?.code ?? "";
   if (status === 429) return new Failure(texts.errors.tooMany, status, code);
   const message = body?.error?.message;
-  return new Failure(message ? sentence(message) : texts.errors.server, status, code);
+  // What stands between, such as a proxy, answers in words of its own.
+  const known = texts.errors.ofStatus[status] ?? (status < 500 ? texts.errors.refused(status) : texts.errors.server);
+  return new Failure(message ? sentence(message) : known, status, code);
 }
 
 export const offline = () => new Failure(texts.errors.offline, 0, "offline");

@@ -119,12 +119,15 @@ export function ScribePanel({
       scribe.fail(failed);
     }
   };
-  const decided = (changed: MediaAsset, etag: string) => {
-    sync?.take(changed, etag);
-    // The button that had the focus has gone, and the dialog perhaps with it.
+  // The button that had the focus may have gone, and the dialog with it.
+  const focus = () => {
     setTimeout(() => {
       if (document.activeElement === document.body) sync?.editor?.focus();
     }, FOCUS);
+  };
+  const decided = (changed: MediaAsset, etag: string) => {
+    sync?.take(changed, etag);
+    focus();
   };
   // Whatever is beside the document is read anew with each version.
   const version = `${live.versions}.${asset?.updated_at ?? ""}`;
@@ -219,6 +222,7 @@ export function ScribePanel({
             setSuggestions={setSuggestions}
             hosts={hosts}
             onDecided={decided}
+            onClosed={focus}
             onError={scribe.fail}
           />
           <footer className="foot">

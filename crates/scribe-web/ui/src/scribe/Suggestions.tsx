@@ -17,6 +17,7 @@ export function Suggestions({
   setSuggestions,
   hosts,
   onDecided,
+  onClosed,
   onError,
 }: {
   assetId: string;
@@ -27,6 +28,8 @@ export function Suggestions({
   /** Where they stand in the text; below it are the others. */
   hosts: ReadonlyMap<string, HTMLElement>;
   onDecided: (asset: MediaAsset, etag: string) => void;
+  /** The comparison is over. */
+  onClosed: () => void;
   onError: (error: unknown) => void;
 }) {
   const [compared, setCompared] = useState<Suggestion>();
@@ -83,13 +86,19 @@ export function Suggestions({
     // What the text has moved on from would take away what came since: it is accepted only by who has compared.
     return { dismiss, both };
   };
+  const close = () => {
+    setCompared(undefined);
+    onClosed();
+  };
   const by = ({ person, action }: Suggestion) =>
     `${person ? texts.suggestionBy.person(person) : texts.suggestionBy.scribe} ${texts.suggestionTo[action]}`;
   const card = (suggestion: Suggestion) => (
     <div className="suggestion" role="group" aria-label={texts.suggestion}>
       <p className="hint">{by(suggestion)}</p>
       <p className="excerpt">{suggestion.markdown || suggestion.current?.markdown}</p>
-      {suggestion.stale && <p className="hint">{texts.suggestionStale}</p>}
+      {suggestion.stale && (
+        <p className="hint">{suggestion.current ? texts.suggestionStale : texts.suggestionHomeless}</p>
+      )}
       <div className="row">
         <Button look="quiet" onClick={() => setCompared(suggestion)}>
           {texts.compare}
@@ -125,7 +134,7 @@ export function Suggestions({
         })}
       </ul>
       {compared && (
-        <Modal wide open title={texts.compareTitle} onClose={() => setCompared(undefined)}>
+        <Modal wide open title={texts.compareTitle} onClose={close}>
           <Suspense>
             <Compare before={compared.current?.markdown ?? ""} after={compared.markdown} />
           </Suspense>

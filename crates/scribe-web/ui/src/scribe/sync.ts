@@ -196,6 +196,8 @@ export class SyncedDocument {
   /** Saves what is not saved yet, now. */
   saveNow(): void {
     if (this.local.empty && this.titleToSave === undefined && !this.sent) return;
+    // Another request may be under way, and the page about to close.
+    this.keep();
     this.wanted.save = true;
     void this.work();
   }
