@@ -20,3 +20,14 @@ export async function createDocument(url, title, content) {
   await (await send(asset, "PUT", { content }, { "if-match": read.headers.get("etag") })).text();
   return conversationId;
 }
+
+/** Records the nth turn of a storm, as a chat would. */
+export async function recordTurn(url, conversationId, nth) {
+  const userMessage = `The storm of day ${nth} took mast ${nth}.`;
+  const answer = await fetch(new URL("/api/chat/background-doc/turns", url), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ conversationId, messageId: `m${nth}`, userMessage, assistantResponse: "I see." }),
+  });
+  await answer.text();
+}

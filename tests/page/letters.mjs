@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { tell, url } from "./browser.mjs";
-import { createDocument } from "./documents.mjs";
+import { createDocument, recordTurn } from "./documents.mjs";
 
 const documents = Number(process.env.LETTERS_DOCUMENTS ?? 24);
 const seconds = Number(process.env.LETTERS_SECONDS ?? 20);
@@ -217,12 +217,7 @@ async function write(nth) {
   };
   const say = async () => {
     for (let turn = 1; Date.now() < end; turn++) {
-      const said = { conversationId: conversation, messageId: `m${turn}`, userMessage: `The storm of day ${turn} took mast ${turn}.`, assistantResponse: "I see." };
-      await fetch(new URL("/api/chat/background-doc/turns", url), {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(said),
-      });
+      await recordTurn(url, conversation, turn);
       await pause(4_000 + random(3_000));
     }
   };

@@ -2,7 +2,7 @@
 // Tells which of their words are missing at the end, and which stand twice.
 
 import { tell, url, withBrowser } from "./browser.mjs";
-import { createDocument } from "./documents.mjs";
+import { createDocument, recordTurn } from "./documents.mjs";
 
 const seed = Number(process.env.STORM_SEED ?? Math.floor(Math.random() * 1e9));
 const seconds = Number(process.env.STORM_SECONDS ?? 20);
@@ -57,12 +57,7 @@ await withBrowser(async (open) => {
   };
   const say = async ({ page }) => {
     for (let nth = 1; Date.now() < end; nth++) {
-      const turn = { conversationId: conversation, messageId: `m${nth}`, userMessage: `The storm of day ${nth} took mast ${nth}.`, assistantResponse: "I see." };
-      await fetch(new URL("/api/chat/background-doc/turns", url), {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(turn),
-      });
+      await recordTurn(url, conversation, nth);
       await page.waitForTimeout(1200 + random(1000));
     }
   };

@@ -48,10 +48,10 @@ export function follow(
   let wake: (() => void) | undefined;
 
   let polling: (() => void) | undefined;
-  const ask = () => {
+  const startPolling = () => {
     polling ??= poll(conversationId, hear, connected);
   };
-  const listen = () => {
+  const stopPolling = () => {
     polling?.();
     polling = undefined;
   };
@@ -72,7 +72,7 @@ export function follow(
     // The connection may look alive for a while.
     window.addEventListener("offline", abort);
     let silence = setTimeout(abort, SILENCE);
-    const start = setTimeout(ask, LONGEST_START);
+    const start = setTimeout(startPolling, LONGEST_START);
     try {
       const headers: Record<string, string> = { accept: "text/event-stream", ...credentials() };
       if (lastEventId) headers["last-event-id"] = lastEventId;
@@ -102,7 +102,7 @@ export function follow(
         if (isFirst) {
           isFirst = false;
           clearTimeout(start);
-          listen();
+          stopPolling();
           connected("open");
           wait = SHORTEST_WAIT;
         }
@@ -125,12 +125,12 @@ export function follow(
       const came = await once().catch(() => "lost" as const);
       if (stop.signal.aborted) return;
       if (came === "absent") {
-        listen();
+        stopPolling();
         connected("absent");
         return;
       }
       if (came === "again") continue;
-      ask();
+      startPolling();
       await sleep(wait + Math.random() * wait * 0.3);
       wait = Math.min(LONGEST_WAIT, wait * 2);
     }
@@ -142,7 +142,7 @@ export function follow(
   void run();
   return () => {
     stop.abort();
-    listen();
+    stopPolling();
     hurry();
     window.removeEventListener("online", hurry);
   };
