@@ -1,6 +1,6 @@
 // Many pairs of people type in a document each, letter by letter, with pauses within words, slow answers, lost answers,
-// connections that go and (if asked for) pages that are read anew, while the scribe writes. The page's engine runs as it is, without a browser, so that there is
-// room for many. Tells which of their words are missing, torn or doubled at the end.
+// connections that go and pages that are read anew, while the scribe writes. The page's engine runs as it is, without a
+// browser, so that there is room for many. Tells which of their words are missing, torn or doubled at the end.
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ const seconds = Number(process.env.LETTERS_SECONDS ?? 20);
 /** The longest that one way over the wire takes, in milliseconds; each person has a way of their own. */
 const slowest = Number(process.env.LETTERS_SLOWEST ?? 1_500);
 /** One in so many phrases is followed by the page being read anew; 0 for none. */
-const reloads = Number(process.env.LETTERS_RELOADS ?? 0);
+const reloads = Number(process.env.LETTERS_RELOADS ?? 6);
 const seed = Number(process.env.LETTERS_SEED ?? Math.floor(Math.random() * 1e9));
 let state = seed;
 const random = (below) => {

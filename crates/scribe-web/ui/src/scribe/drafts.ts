@@ -6,6 +6,7 @@
 import { ChangeSet } from "@codemirror/state";
 
 import { shared, tab } from "../parts/storage";
+import type { Ranges } from "./own";
 
 /** What was typed, with what it was typed into. */
 export interface Unsaved {
@@ -13,15 +14,27 @@ export interface Unsaved {
   etag: string;
   /** That version's text. */
   shown: string;
-  /** What a save had when it was sent whose answer nobody heard, if there is one. */
-  sent: ChangeSet | undefined;
+  /** What this person typed in that text. */
+  own: Ranges;
+  /** A save whose answer nobody heard, if there is one. */
+  sent: Unheard | undefined;
   /** What was typed since, or all of it. */
   since: ChangeSet;
 }
 
+/** A save that was sent: sent again it has to be the same one. */
+interface Unheard {
+  changes: ChangeSet;
+  /** When it was sent first, in milliseconds since 1970. */
+  at: number;
+  /** Whether the server was to put it together with what others wrote. */
+  merge: boolean;
+}
+
 interface Kept {
   etag: string;
-  sent: unknown;
+  own?: Ranges;
+  sent?: { changes: unknown; at: number; merge: boolean } | undefined;
   since: unknown;
   /** When, in milliseconds since 1970. */
   at: number;
@@ -52,10 +65,11 @@ function read(key: string): (Unsaved & { at: number }) | undefined {
     const kept = JSON.parse(shared.get(key) ?? "null") as Kept | null;
     const shown = shared.get(key + SHOWN);
     if (!kept || shown === null) return undefined;
-    const sent = kept.sent ? ChangeSet.fromJSON(kept.sent) : undefined;
+    const sent = kept.sent ? { ...kept.sent, changes: ChangeSet.fromJSON(kept.sent.changes) } : undefined;
     const since = ChangeSet.fromJSON(kept.since);
-    const fits = sent ? sent.length === shown.length && since.length === sent.newLength : since.length === shown.length;
-    return fits ? { etag: kept.etag, shown, sent, since, at: kept.at } : undefined;
+    const isSentOfShown = !sent || sent.changes.length === shown.length;
+    const fits = isSentOfShown && since.length === (sent?.changes.newLength ?? shown.length);
+    return fits ? { etag: kept.etag, shown, own: kept.own ?? [], sent, since, at: kept.at } : undefined;
   } catch {
     return undefined;
   }
@@ -70,8 +84,9 @@ export class Drafts {
     this.key = `${PREFIX}${assetId}.${tabName()}`;
   }
 
-  keep({ etag, shown, sent, since }: Unsaved): void {
-    const kept: Kept = { etag, sent: sent?.toJSON(), since: since.toJSON(), at: Date.now() };
+  keep({ etag, shown, own, sent, since }: Unsaved): void {
+    const unheard = sent && { ...sent, changes: sent.changes.toJSON() as unknown };
+    const kept: Kept = { etag, own, sent: unheard, since: since.toJSON(), at: Date.now() };
     if (this.keptShown !== shown) {
       // Changes beside another text than their own would be taken for what they are not.
       shared.remove(this.key);

@@ -38,7 +38,7 @@ interface Version {
 
 /** What is to be saved. */
 interface Proposal {
-  base: { etag: string; text: string };
+  base: Version;
   /** From that text to what is to be saved. */
   changes: ChangeSet;
   /** From what stands in the editor to it: what others wrote and is not shown yet. */
@@ -129,22 +129,24 @@ export class SyncedDocument {
     this.shown = kept?.shown ?? lines(asset.content);
     const shown = Text.of(this.shown.split("\n"));
     this.versions = [{ etag: kept?.etag ?? etag, text: this.shown, hidden: ChangeSet.empty(shown.length) }];
-    this.local = kept ? (kept.sent?.compose(kept.since) ?? kept.since) : ChangeSet.empty(shown.length);
+    this.local = kept ? (kept.sent?.changes.compose(kept.since) ?? kept.since) : ChangeSet.empty(shown.length);
+    this.own = kept?.own ?? [];
     this.doc = this.local.apply(shown);
     this.wasRestored = !this.local.empty;
     if (kept?.sent) {
-      const doc = kept.sent.apply(shown);
+      const { changes, at, merge } = kept.sent;
+      const doc = changes.apply(shown);
       this.sent = {
-        base: { etag: kept.etag, text: kept.shown },
-        changes: kept.sent,
+        base: this.newest,
+        changes,
         content: doc.toString(),
         title: undefined,
-        at: 0,
+        at,
         doc,
-        typed: kept.sent,
+        typed: changes,
         since: kept.since,
         hidden: ChangeSet.empty(doc.length),
-        merge: true,
+        merge,
       };
     } else if (kept) {
       this.came(asset, etag);
@@ -295,11 +297,13 @@ export class SyncedDocument {
     if (this.local.empty) {
       this.drafts.forget();
     } else if (this.sent) {
-      const { base, changes, since, hidden } = this.sent;
-      this.drafts.keep({ etag: base.etag, shown: base.text, sent: changes, since: since.map(hidden, true) });
+      const { base, changes, since, hidden, at, merge } = this.sent;
+      const own = after(this.own, base.hidden, false);
+      this.drafts.keep({ etag: base.etag, shown: base.text, own, sent: { changes, at, merge }, since: since.map(hidden, true) });
     } else {
       const { base, changes } = this.proposal();
-      this.drafts.keep({ etag: base.etag, shown: base.text, sent: undefined, since: changes });
+      const own = after(this.own, base.hidden, false);
+      this.drafts.keep({ etag: base.etag, shown: base.text, own, sent: undefined, since: changes });
     }
   }
 
@@ -327,10 +331,11 @@ export class SyncedDocument {
   private failed(error: unknown): void {
     if (this.stopped) return;
     const known = error instanceof Failure ? error : undefined;
-    // What is refused was not done, and is refused again unless it was only too early.
+    // What is refused is refused again, unless it was only too early.
     const isRefused = known !== undefined && known.status >= 400 && known.status < 500;
     const again = !isRefused || [408, 409, 425, 429].includes(known.status);
-    if (isRefused) this.sent = undefined;
+    // Only a refusal of the words themselves says that they were not saved when they were sent before.
+    if (isRefused && [400, 413, 422].includes(known.status)) this.sent = undefined;
     const owed = this.hasUnsaved || this.titleToSave !== undefined;
     if (owed) {
       this.keep();
