@@ -37,7 +37,7 @@ pub struct Suggestion {
     /// The turn that it comes from, as `conversationId/messageId`; none where a person made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<String>,
-    /// Whose text it is, where it is a person's and that is known.
+    /// Whose text it is, where it is a person's and that is known. Of a removal neither this nor the turn is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
 }
@@ -68,6 +68,22 @@ impl Suggestion {
             action,
             markdown: markdown.to_owned(),
             turn: Some(turn.to_owned()),
+            person: None,
+        }
+    }
+
+    /// The suggestion to remove a block that somebody else removed while it was being changed. A block that is gone does
+    /// not tell who did that.
+    #[must_use]
+    pub fn of_removal(block: &str, block_hash: &str) -> Self {
+        let id = hash(&format!("{block}\n{block_hash}\nremoved"));
+        Self {
+            id: format!("s{}", &id[..8]),
+            block: block.to_owned(),
+            hash: block_hash.to_owned(),
+            action: SuggestedAction::Delete,
+            markdown: String::new(),
+            turn: None,
             person: None,
         }
     }

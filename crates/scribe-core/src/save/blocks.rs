@@ -59,7 +59,7 @@ pub(super) struct Kept {
     pub(super) source: Source,
     /// Whether it is not as the base had it, by others' doing.
     pub(super) is_others: bool,
-    /// What others wrote in it and does not stand.
+    /// What others wrote in it, or that they removed it, and does not stand.
     pub(super) contested: Option<Suggestion>,
 }
 
@@ -165,7 +165,11 @@ impl<'a> Sides<'a> {
             // Others removed it, or the person added it.
             (None, Some(mine)) => match in_base {
                 Some(base) if hash(base) == hash(mine) => None,
-                _ => self.mine(id, false),
+                Some(_) => self.mine(id, false).map(|kept| Kept {
+                    contested: Some(Suggestion::of_removal(id, &kept.entry.hash)),
+                    ..kept
+                }),
+                None => self.mine(id, false),
             },
             (None, None) => None,
         }

@@ -54,8 +54,11 @@ pub(super) fn as_it_is(sides: &Sides<'_>, decided: &Decided) -> Saved {
     for (id, block) in sides.mine.ids.iter().zip(sides.mine.document.blocks()) {
         let mut entry = block.entry().clone();
         id.clone_into(&mut entry.id);
-        let present = sides.present.block(id);
-        if let Some((present, kept)) = present.zip(decided.kept.get(id)) {
+        let (present, kept) = (sides.present.block(id), decided.kept.get(id));
+        if present.is_none() {
+            suggestions.extend(kept.and_then(|kept| kept.contested.clone()));
+        }
+        if let Some((present, kept)) = present.zip(kept) {
             if present.entry().hash == entry.hash {
                 entry = present.entry().clone();
             } else if kept.source != Source::Mine || kept.contested.is_some() {

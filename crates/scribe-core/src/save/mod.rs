@@ -9,7 +9,7 @@
 //! | changed it | left it | the person's |
 //! | changed it | changed other words | both, word by word |
 //! | changed it | changed the same words | the person's words; the others' text becomes a suggestion |
-//! | changed it | removed it | the person's |
+//! | changed it | removed it | the person's; that it goes becomes a suggestion |
 //! | removed it | changed it | removed; the others' text becomes a suggestion |
 //! | added it | added it in the same words | one |
 //! | changed it | joined it with another one, or split it | the person's; the others' text becomes a suggestion |
@@ -60,7 +60,7 @@ pub struct Saved {
     pub others: Vec<String>,
     /// The blocks that have the words of both.
     pub merged: Vec<String>,
-    /// What others wrote and is not in the document.
+    /// What others wrote and is not in the document, or removed and still is.
     pub suggestions: Vec<Suggestion>,
 }
 

@@ -170,7 +170,17 @@ fn what_others_removed_stays_where_the_person_changed_it() {
     let without = BASE.replace("- salt\n- rope\n\n", "");
     check(&without, BASE, &without, &[]);
     let mine = BASE.replace("rope", "rope of silk");
-    check(&without, &mine, &mine, &[]);
+    check(&without, &mine, &mine, &[(SuggestedAction::Delete, "")]);
+    // Somebody cuts it out and pastes it elsewhere, and between the two it is changed: it stands in both places, and the
+    // one that came back is for somebody to take out.
+    let base = scribes(BASE);
+    let cut = after_person(&base, &without, "bob");
+    let changed = merge(&base, &cut, &mine);
+    let pasted = merge(&cut, &changed.document, &format!("{without}\n- salt\n- rope\n"));
+    assert_eq!(pasted.document.content(), format!("{mine}\n- salt\n- rope\n"));
+    let removal = &changed.suggestions[0];
+    let tidied = accept(&pasted.document, removal, None, &person("bob")).unwrap();
+    assert_eq!(tidied.content(), format!("{without}\n- salt\n- rope\n"));
 }
 
 #[test]

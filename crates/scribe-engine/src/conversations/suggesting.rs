@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use scribe_core::blocks::Document;
-use scribe_core::edits::Suggestion;
+use scribe_core::edits::{SuggestedAction, Suggestion};
 use scribe_core::save::{AcceptError, accept};
 use scribe_core::{AssetId, MediaAsset, SCRIBE_SCHEMA, ScribeState, TenantId, UserId};
 use scribe_trigger::record::iso;
@@ -79,7 +79,11 @@ impl Conversations {
                 .find(|block| !suggestion.hash.is_empty() && block.id() == suggestion.block)
                 .map(|block| (document.text(block).to_owned(), block.entry().hash.clone())),
         };
-        Ok(Some((state.suggestions.iter().map(view).collect(), etag)))
+        // That a block goes which has gone is nothing to decide on.
+        let is_open =
+            |view: &SuggestionView| view.suggestion.action != SuggestedAction::Delete || view.block.is_some();
+        let open = state.suggestions.iter().map(view).filter(is_open);
+        Ok(Some((open.collect(), etag)))
     }
 
     /// A document in its blocks, and its ETag; none where there is no document.

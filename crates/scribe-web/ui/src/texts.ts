@@ -73,8 +73,8 @@ export const texts = {
     again ? `Not saved: ${why} Your text is kept here and tried again.` : `Not saved: ${why} Your text is kept here.`,
   mergedWithSuggestions: (count: number) =>
     count === 1
-      ? "Others changed the same words. Yours stand; theirs are a suggestion beside the text."
-      : `Others changed the same words. Yours stand; theirs are ${count} suggestions beside the text.`,
+      ? "Others changed the same place. Your text stands, theirs is suggested beside it."
+      : `Others changed the same places. Your text stands, theirs is suggested in ${count} places.`,
   draftRestored: "What you had typed before is here again.",
 
   drafts: "Being written, not yet kept",
@@ -112,6 +112,7 @@ export const texts = {
   suggestionBy: {
     scribe: "The scribe suggests",
     person: (name: string) => `${name} suggests`,
+    unknown: "Somebody suggests",
   },
   suggestionTo: { replace: "another wording:", delete: "to take this out:", insert: "to put this in:" },
   suggestionHomeless: "What it was for has been taken out. Compare before you accept.",

@@ -90,8 +90,10 @@ export function Suggestions({
     setCompared(undefined);
     onClosed();
   };
-  const by = ({ person, action }: Suggestion) =>
-    `${person ? texts.suggestionBy.person(person) : texts.suggestionBy.scribe} ${texts.suggestionTo[action]}`;
+  const by = ({ person, turn, action }: Suggestion) => {
+    const whose = turn ? texts.suggestionBy.scribe : texts.suggestionBy.unknown;
+    return `${person ? texts.suggestionBy.person(person) : whose} ${texts.suggestionTo[action]}`;
+  };
   const card = (suggestion: Suggestion) => (
     <div className="suggestion" role="group" aria-label={texts.suggestion}>
       <p className="hint">{by(suggestion)}</p>
