@@ -2,22 +2,34 @@ import { useEffect, useRef, useState } from "react";
 
 import { texts } from "../texts";
 
+/** Who has named the document so recently, in milliseconds, is told when another one names it. */
+const RECENT = 30_000;
+
 /** The document's title, to be written over. What was written stays until the server has it, or says that it will not. */
 export function Title({
   title,
   refused,
   isReadOnly,
   onChange,
+  onTold,
 }: {
   title: string;
   refused: boolean;
   isReadOnly: boolean;
   onChange: (title: string) => void;
+  /** Somebody else has named it too. */
+  onTold: (notice: string) => void;
 }) {
   const [text, setText] = useState(title);
   const [wanted, setWanted] = useState<string>();
   const begun = useRef<string>(undefined);
+  /** What the document was called before. */
+  const before = useRef(title);
+  const named = useRef({ title: "", at: 0 });
   useEffect(() => {
+    const others = before.current === named.current.title && Date.now() - named.current.at < RECENT;
+    if (before.current !== title && others) onTold(texts.renamed(title));
+    before.current = title;
     if (wanted === title) setWanted(undefined);
     else if (wanted === undefined && begun.current === undefined) setText(title);
   }, [title, wanted]);
@@ -25,14 +37,16 @@ export function Title({
     if (refused) setWanted(undefined);
   }, [refused]);
   const done = () => {
-    const before = begun.current;
+    const first = begun.current;
     begun.current = undefined;
     const changed = text.trim();
     // Who only looked at it has not named it, whatever others called it meanwhile.
-    if (changed === "" || changed === before) {
+    if (changed === "" || changed === first) {
       setText(wanted ?? title);
       return;
     }
+    if (title !== first && title !== changed && wanted === undefined) onTold(texts.renamedMeanwhile(title));
+    named.current = { title: changed, at: Date.now() };
     setText(changed);
     setWanted(changed);
     onChange(changed);
