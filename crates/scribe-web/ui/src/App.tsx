@@ -130,7 +130,10 @@ export function App() {
           <Button look="quiet" onClick={() => setShelf(true)}>
             {texts.documents}
           </Button>
-          <Button onClick={() => setId(begin())}>{texts.newConversation}</Button>
+          <Button aria-label={texts.newConversation} onClick={() => setId(begin())}>
+            <span className="long">{texts.newConversation}</span>
+            <span className="short">{texts.newShort}</span>
+          </Button>
         </nav>
       </header>
       <main id="conversation">

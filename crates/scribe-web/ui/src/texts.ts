@@ -6,6 +6,7 @@ export const texts = {
   scribe: "Scribe",
   documents: "Documents",
   newConversation: "New conversation",
+  newShort: "New",
   untitled: "Untitled conversation",
   skip: "Skip to the conversation",
   panels: "Chat and scribe",
@@ -48,6 +49,7 @@ export const texts = {
     conversational: "Conversational",
   } as Record<string, string>,
   scribeSwitch: "The scribe writes",
+  scribeSwitchShort: "Scribe",
   title: "The document’s title",
 
   write: "Write",
@@ -63,18 +65,40 @@ export const texts = {
   copyFailed: "The browser would not copy. Select the text and copy it yourself.",
   more: "More",
   editor: "The document, in Markdown",
-  tokens: (count: number) => `about ${count.toLocaleString("en")} tokens`,
+  /** By the editor's own words for them. */
+  search: {
+    Find: "Find",
+    Replace: "Replace with",
+    next: "Next",
+    previous: "Previous",
+    all: "Select all",
+    "match case": "Match case",
+    regexp: "Pattern",
+    "by word": "Whole words",
+    replace: "Replace",
+    "replace all": "Replace all",
+    close: "Close",
+    "current match": "this one",
+    "on line": "on line",
+    "replaced match on line $": "replaced on line $",
+    "replaced $ matches": "$ replaced",
+    "Go to line": "Go to line",
+    go: "Go",
+  } as Record<string, string>,
+  tokens: (count: number) => `≈ ${count.toLocaleString("en")} tokens`,
 
   saved: "Saved",
   saving: "Saving …",
   unsaved: "Not saved yet",
-  unsavedOffline: "Kept in this browser, and saved when the connection is back",
+  unsavedOffline: "Kept until you are online",
   saveFailed: (why: string, again: boolean) =>
     again ? `Not saved: ${why} Your text is kept here and tried again.` : `Not saved: ${why} Your text is kept here.`,
   mergedWithSuggestions: (count: number) =>
     count === 1
-      ? "Others changed the same place. Your text stands, theirs is suggested beside it."
-      : `Others changed the same places. Your text stands, theirs is suggested in ${count} places.`,
+      ? "Your text stands. Others wrote there too: see the suggestion."
+      : `Your text stands. Others wrote there too: see the ${count} suggestions.`,
+  renamedMeanwhile: (title: string) => `Somebody else had just called it “${shortened(title, 60)}”. Your title stands.`,
+  renamed: (title: string) => `Somebody else has called it “${shortened(title, 60)}”.`,
   draftRestored: "What you had typed before is here again.",
 
   drafts: "Being written, not yet kept",
@@ -84,11 +108,11 @@ export const texts = {
   status: {
     connecting: "Connecting …",
     none: "No scribe yet",
-    offline: "Offline. What you type is kept, and the page reconnects by itself.",
-    degraded: "Slow for a moment: news come some seconds late",
+    offline: "Offline. What you type is kept.",
+    degraded: "Slow: news come some seconds late",
     offSince: "Off: nothing is written down",
     finishing: "Finishing the turn that was begun",
-    paused: (waiting: number) => `Paused: ${turns(waiting)} kept until you switch the scribe on`,
+    paused: (waiting: number) => `Paused: ${turns(waiting)} kept until it is switched on`,
     listening: "Listening",
     waiting: (waiting: number, forText: string) => `${turns(waiting)} waiting, ${forText}`,
     writing: (question: string) => (question ? `Writing: ${question}` : "Writing"),
@@ -142,11 +166,11 @@ export const texts = {
   shelfTitle: "Documents and conversations",
   shelfEmpty: "No document yet. Start the scribe in a conversation.",
   open: "Open",
-  continueConversation: "Continue in a new conversation",
+  continueConversation: "Continue in a new chat",
   delete: "Delete",
-  deleteTitle: (title: string) => `Delete “${title}”?`,
+  deleteTitle: (title: string) => `Delete “${shortened(title, 80)}”?`,
   deleteHint: "Its conversations end. It can be brought back from its versions.",
-  unreadable: "This document can’t be read. Its versions may help.",
+  unreadable: (id: string) => `The document ${id} can’t be read. Whoever runs the server can restore an earlier version of it.`,
   moreDocuments: "More",
   ownConversations: "Conversations in this browser without a document here",
   forget: "Forget",
@@ -174,6 +198,11 @@ export const texts = {
     chat: (message: string) => `The chat did not answer: ${sentence(message)}`,
   },
 };
+
+/** The beginning of a text that is longer than so many letters. */
+export function shortened(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most - 2)}…` : text;
+}
 
 function turns(count: number): string {
   return count === 1 ? "one turn" : `${count} turns`;

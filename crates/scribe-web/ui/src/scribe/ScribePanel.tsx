@@ -5,7 +5,7 @@ import { api, ask, type MediaAsset, type StyleChoice, type Suggestion } from "..
 import type { ChatMessage } from "../chat/transcript";
 import { Button, Note } from "../parts/Controls";
 import { Markdown } from "../parts/Markdown";
-import { texts } from "../texts";
+import { shortened, texts } from "../texts";
 import { Drafts, pieces } from "./Drafts";
 import { Failed } from "./Failed";
 import { History } from "./History";
@@ -42,7 +42,7 @@ function saveWords(state: SaveState): string {
 function questions(messages: ChatMessage[]): (messageId: string) => string {
   return (messageId) => {
     const said = messages.find((message) => message.id === messageId)?.content.split("\n")[0] ?? "";
-    return said.length > 60 ? `${said.slice(0, 58)}…` : said;
+    return shortened(said, 60);
   };
 }
 
@@ -72,6 +72,7 @@ export function ScribePanel({
   const isOn = live.status?.scribeEnabled ?? false;
 
   const toggle = async (scribeEnabled: boolean) => {
+    scribe.fail(undefined);
     try {
       await ask(api.POST("/api/chat/background-doc/toggle", { body: { conversationId, scribeEnabled } }));
     } catch (failed) {
@@ -80,6 +81,7 @@ export function ScribePanel({
   };
   const restyle = async (wanted: StyleChoice) => {
     setStyle(wanted);
+    scribe.fail(undefined);
     try {
       await ask(api.POST("/api/chat/background-doc/settings", { body: { conversationId, style: wanted } }));
     } catch (failed) {
@@ -138,17 +140,14 @@ export function ScribePanel({
         <StatusLine live={live} question={question} />
         {live.session && (
           <label className="switch-label">
-            {texts.scribeSwitch}
-            <Switch.Root className="switch" checked={isOn} onCheckedChange={(on) => void toggle(on)}>
+            <span className="long">{texts.scribeSwitch}</span>
+            <span className="short">{texts.scribeSwitchShort}</span>
+            <Switch.Root className="switch" aria-label={texts.scribeSwitch} checked={isOn} onCheckedChange={(on) => void toggle(on)}>
               <Switch.Thumb className="thumb" />
             </Switch.Root>
           </label>
         )}
       </header>
-      {error && <Note kind="error">{error}</Note>}
-      <p className="notice" role="status">
-        {notice}
-      </p>
       {!live.session && live.connection === "absent" && !live.gone && (
         <Start conversationId={conversationId} messages={messages} onStarted={scribe.lookAgain} />
       )}
@@ -163,7 +162,9 @@ export function ScribePanel({
             title={asset.title}
             isReadOnly={live.gone}
             refused={saveState.kind === "failed" && !saveState.again}
-            onChange={(title) => sync.saveTitle(title)} />
+            onChange={(title) => sync.saveTitle(title)}
+            onTold={scribe.tell}
+          />
           <Tabs.Root className="views" value={view} onValueChange={setView}>
             <div className="bar">
               <Tabs.List className="tabs" aria-label={texts.view}>
@@ -234,6 +235,19 @@ export function ScribePanel({
           </footer>
         </>
       )}
+      <div className="notices">
+        <p className="notice" role="status">
+          {notice}
+        </p>
+        {error && (
+          <div className="notice error">
+            <p role="alert">{error}</p>
+            <Button look="quiet" onClick={() => scribe.fail(undefined)}>
+              {texts.close}
+            </Button>
+          </div>
+        )}
+      </div>
     </section>
   );
 }

@@ -4,7 +4,7 @@ import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { markdown, markdownLanguage } from "@codemirror/lang-markdown";
 import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { search, searchKeymap } from "@codemirror/search";
-import { type Extension, StateEffect, StateField } from "@codemirror/state";
+import { EditorState, type Extension, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, type DecorationSet, drawSelection, EditorView, keymap } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 
@@ -57,6 +57,7 @@ export function extensions(sync: SyncedDocument): Extension {
     history(),
     drawSelection(),
     search({ top: true }),
+    EditorState.phrases.of(texts.search),
     EditorView.lineWrapping,
     markdown({ base: markdownLanguage }),
     syntaxHighlighting(look),

@@ -75,6 +75,7 @@ const LONGEST_PAUSE = 3_000;
 const LONGEST_WORD = 3_000;
 /** Who has typed so recently is still at it. */
 const TYPING = 2_500;
+const FIRST_RETRY = 1_000;
 const LONGEST_RETRY = 15_000;
 /** So many versions are remembered while somebody types. */
 const MOST_VERSIONS = 20;
@@ -108,7 +109,7 @@ export class SyncedDocument {
   /** One request at a time: what is read while something is being saved may be older than the save. */
   private busy = false;
   private wanted = { save: false, read: false };
-  private retry = 1_000;
+  private retry = FIRST_RETRY;
   /** How often in a row somebody was faster. */
   private refused = 0;
   private stopped = false;
@@ -320,7 +321,7 @@ export class SyncedDocument {
           await this.read();
         }
       }
-      this.retry = 1_000;
+      this.retry = FIRST_RETRY;
     } catch (error) {
       this.failed(error);
     } finally {
@@ -366,7 +367,8 @@ export class SyncedDocument {
     const { base, content, title } = sent;
     // By now the server may have forgotten whether it has done this, and what stands there may be these very words.
     const merge = sent.merge || Date.now() - sent.at > LONGEST_MEMORY;
-    this.listener.saveState({ kind: "saving" });
+    // Why it was not saved stays to be read while it is tried again.
+    if (this.retry === FIRST_RETRY) this.listener.saveState({ kind: "saving" });
     try {
       const { data, response } = await ask(
         api.PUT("/api/media-assets/{id}", {

@@ -30,6 +30,7 @@ export interface Scribe {
   notice: string | undefined;
   error: string | undefined;
   tell(notice: string | undefined): void;
+  /** Something that the person wanted was not done; nothing ends that. */
   fail(error: unknown): void;
   /** Looks whether there is a scribe by now. */
   lookAgain(): void;
@@ -112,6 +113,7 @@ export function useScribe(conversationId: string, isNew: boolean): Scribe {
       opened.current = document;
       setAsset(data.asset);
       setSync(document);
+      setError(undefined);
       setSaveState({ kind: "saved" });
       if (document.wasRestored) setNotice(texts.draftRestored);
     };
@@ -167,7 +169,8 @@ export function useScribe(conversationId: string, isNew: boolean): Scribe {
     return () => clearTimeout(timer);
   }, [notice]);
   const fail = useCallback((failed: unknown) => {
-    setError(failed instanceof Error ? failed.message : String(failed));
+    if (failed === undefined) setError(undefined);
+    else setError(failed instanceof Error ? failed.message : String(failed));
   }, []);
   const isGone = gone || deleted !== undefined;
   return { live: isGone && !live.gone ? { ...live, gone: true } : live, asset, assetId: assetId ?? deleted, sync, saveState, notice, error, tell: setNotice, fail, lookAgain };

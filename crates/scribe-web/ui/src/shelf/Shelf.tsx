@@ -103,7 +103,7 @@ export function Shelf({
             </li>
           ) : (
             <li key={document.id}>
-              <p className="hint">{texts.unreadable}</p>
+              <p className="hint">{texts.unreadable(document.id)}</p>
             </li>
           ),
         )}
