@@ -200,6 +200,15 @@ async fn told_by(name: &str) -> Vec<Value> {
     told
 }
 
+#[tokio::test]
+async fn every_view_suits_everybody_and_fits_its_window() {
+    let told = told_by("views").await;
+    assert_eq!(told.len(), 21 * 4, "{told:#?}");
+    for view in &told {
+        assert_eq!(view["beyond"], json!([]), "{view:#}");
+    }
+}
+
 /// What `PAGE_STRICT` demands holds on a machine that does nothing else; on others the bound only finds what is far off.
 fn bound(strict: f64, busy: f64) -> f64 {
     if std::env::var_os("PAGE_STRICT").is_some() {

@@ -3,12 +3,18 @@
 /** Starts a conversation whose document has this text; gives the conversation's id. */
 export async function createDocument(url, title, content) {
   const conversationId = crypto.randomUUID();
-  const send = async (path, method, body, headers = {}) => {
+  const send = async (path, method, body, headers = {}, patience = Date.now() + 30_000) => {
     const answer = await fetch(new URL(path, url), {
       method,
       headers: { "content-type": "application/json", ...headers },
       body: body && JSON.stringify(body),
     });
+    // A busy machine has no time for Redis now and then: the answer asks for the same request again.
+    if ([429, 503].includes(answer.status) && Date.now() < patience) {
+      await answer.text();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return send(path, method, body, headers, patience);
+    }
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
     return answer;
   };

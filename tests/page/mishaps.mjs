@@ -1,5 +1,5 @@
 // What goes wrong for people who do no wrong: a document that is deleted while it is open, a title that others change
-// while somebody looks at it, a browser that keeps nothing, an address that was cut, a window that is made narrower, a
+// while somebody looks at it or writes another one, a paragraph that somebody moves while another types in it, a browser that keeps nothing, an address that was cut, a window that is made narrower, a
 // save that is refused.
 
 import assert from "node:assert/strict";
@@ -19,6 +19,16 @@ const until = async (what, look) => {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 };
+/** Another program's save. */
+const put = async (conversation, change) => {
+  const { id, etag, content } = await asset(conversation);
+  const saved = await fetch(new URL(`/api/media-assets/${id}`, url), {
+    method: "PUT",
+    headers: { "content-type": "application/json", "if-match": etag },
+    body: JSON.stringify(change(content)),
+  });
+  assert.equal(saved.status, 200, await saved.text());
+};
 const editorOf = (page) => page.getByLabel("The document, in Markdown");
 const textOf = (page) => editorOf(page).evaluate((element) => element.cmTile.root.view.state.doc.toString());
 
@@ -28,17 +38,21 @@ await withBrowser(async (open) => {
   const page = await open({ path: `/?conversation=${ferry}`, tolerate: [/404/, /410/, /status of 41[23]/] });
   const title = page.getByLabel("The document’s title");
   await title.click();
-  const { id, etag } = await asset(ferry);
-  const renamed = await fetch(new URL(`/api/media-assets/${id}`, url), {
-    method: "PUT",
-    headers: { "content-type": "application/json", "if-match": etag },
-    body: JSON.stringify({ title: "The Night Ferry" }),
-  });
-  assert.equal(renamed.status, 200, await renamed.text());
+  await put(ferry, () => ({ title: "The Night Ferry" }));
   await page.waitForFunction(() => document.querySelector(".save")?.dataset.save === "saved");
   await page.keyboard.press("Tab");
   await until("the other's title is shown", async () => (await title.inputValue()) === "The Night Ferry");
   assert.equal((await asset(ferry)).title, "The Night Ferry");
+  // Two name it at once: each is told, whoever was first.
+  await title.fill("The Slow Ferry");
+  await put(ferry, (content) => ({ title: "The Day Ferry", content: `${content}\nBy day.\n` }));
+  await editorOf(page).getByText("By day.").waitFor();
+  await title.press("Enter");
+  await page.getByText("Somebody else had just called it “The Day Ferry”. Your title stands.").waitFor();
+  await until("this one's title is kept", async () => (await asset(ferry)).title === "The Slow Ferry");
+  await put(ferry, () => ({ title: "The Night Ferry" }));
+  await page.getByText("Somebody else has called it “The Night Ferry”.").waitFor();
+  assert.equal(await title.inputValue(), "The Night Ferry");
 
   // Read anew at once behind a word: the page's last breath saves it, and nobody hears the answer.
   for (const word of ["Lanterns", "Ropes", "Oars"]) {
@@ -55,7 +69,7 @@ await withBrowser(async (open) => {
 
   // What the server will not take is said once, stays where it is, and is taken when it is shorter.
   await editorOf(page).getByText("It crosses at dawn.").click();
-  await page.keyboard.press("Control+End");
+  await page.keyboard.press("End");
   await page.route(/\/api\/media-assets\/[^/]+$/, (route) =>
     route.request().method() === "PUT"
       ? route.fulfill({ status: 413, json: { error: { code: "document_too_large", message: "content has more than 1048576 bytes; split the document" } } })
@@ -99,6 +113,21 @@ await withBrowser(async (open) => {
   await until("it is another conversation", async () => !page.url().includes(ferry));
   await editorOf(page).getByText("And at dusk. Always. Twice.").waitFor();
   await page.locator(".status[data-status=listening], .status[data-status=upToDate]").waitFor();
+
+  // Somebody cuts a paragraph out while another one changes it: it stays, and that it goes is suggested to both.
+  const mill = await createDocument(url, "The Mill", "# The Mill\n\nIt grinds rye.\n\nIt stands on a hill.\n");
+  const typist = await open({ path: `/?conversation=${mill}`, tolerate: [/404/, /412/] });
+  await editorOf(typist).getByText("It grinds rye.").click();
+  await typist.keyboard.press("End");
+  await typist.keyboard.type(" And oats.");
+  await put(mill, (content) => ({ content: content.replace("It grinds rye.\n\n", "") }));
+  const removal = editorOf(typist).getByRole("group", { name: "Suggestion" });
+  await removal.getByText("Somebody suggests to take this out:").waitFor();
+  await typist.getByText("Your text stands. Others wrote there too: see the suggestion.").waitFor();
+  await put(mill, (content) => ({ content: `${content}\nIt grinds rye.\n` }));
+  await editorOf(typist).getByText("It grinds rye.", { exact: true }).waitFor();
+  await removal.getByRole("button", { name: "Accept" }).click();
+  await until("it stands once", async () => (await asset(mill)).content === "# The Mill\n\nIt stands on a hill.\n\nIt grinds rye.\n");
 
   // A browser that keeps nothing for pages.
   const closed = await open({ tolerate: [/404/] });

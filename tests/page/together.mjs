@@ -194,7 +194,7 @@ await withBrowser(async (open) => {
   await ann.getByRole("button", { name: "Documents" }).click();
   await ann.getByRole("dialog").getByText("The Ferry").first().waitFor();
   await seen(ann, "documents-wide-light");
-  await ann.getByRole("button", { name: "Continue in a new conversation" }).first().click();
+  await ann.getByRole("button", { name: "Continue in a new chat" }).first().click();
   await until("it is another conversation", () => ann.url(), (url) => !url.includes(conversation));
   await untilText(ann, "with the same document", (text) => text.includes("Milestone-1 tells"));
 });
