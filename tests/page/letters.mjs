@@ -76,6 +76,10 @@ for (const name of ["localStorage", "sessionStorage"]) {
   });
 }
 
+// Of a browser it wants to know which tabs are open, and when this one is left.
+globalThis.navigator ??= {};
+globalThis.addEventListener = () => {};
+
 /** The engine, built of the page's source. */
 async function engine() {
   const ui = process.env.PAGE_UI;

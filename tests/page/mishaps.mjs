@@ -1,6 +1,6 @@
 // What goes wrong for people who do no wrong: a document that is deleted while it is open, a title that others change
-// while somebody looks at it or writes another one, a paragraph that somebody moves while another types in it, a browser that keeps nothing, an address that was cut, a window that is made narrower, a
-// save that is refused.
+// while somebody looks at it or writes another one, a paragraph that somebody moves while another types in it, more than
+// one tab, a browser that keeps nothing, an address that was cut, a window that is made narrower, a save that is refused.
 
 import assert from "node:assert/strict";
 
@@ -128,6 +128,38 @@ await withBrowser(async (open) => {
   await editorOf(typist).getByText("It grinds rye.", { exact: true }).waitFor();
   await removal.getByRole("button", { name: "Accept" }).click();
   await until("it stands once", async () => (await asset(mill)).content === "# The Mill\n\nIt stands on a hill.\n\nIt grinds rye.\n");
+
+  // Three tabs of one browser, the second made from the first, while nothing can be saved. What is typed in one is not
+  // another one's until that tab is closed, however long ago it was typed.
+  const loft = await createDocument(url, "The Loft", "# The Loft\n\nIt is dry.\n");
+  const first = await open({ path: `/?conversation=${loft}`, tolerate: [/503/, /404/] });
+  const browser = first.context();
+  const isSave = /\/api\/media-assets\/[^/]+$/;
+  const refuse = (route) => (route.request().method() === "PUT" ? route.fulfill({ status: 503, json: { error: { code: "x", message: "later" } } }) : route.fallback());
+  await browser.route(isSave, refuse);
+  await editorOf(first).getByText("It is dry.").click();
+  await first.keyboard.press("End");
+  await first.keyboard.type(" Swallows nest in it.");
+  await first.waitForFunction(() => document.querySelector(".save")?.dataset.save === "failed");
+  await first.evaluate(() => {
+    for (const [key, kept] of Object.entries(localStorage).filter(([key]) => /^scribe\.unsaved\.[^.]+\.[^.]+$/.test(key))) {
+      localStorage.setItem(key, JSON.stringify({ ...JSON.parse(kept), at: Date.now() - 600_000 }));
+    }
+  });
+  const opening = browser.waitForEvent("page");
+  await first.evaluate(() => void window.open(location.href));
+  for (const next of [await opening, await browser.newPage()]) {
+    await next.goto(new URL(`/?conversation=${loft}`, url).href);
+    await editorOf(next).getByText("It is dry.").waitFor();
+    assert.doesNotMatch(await textOf(next), /Swallows/);
+    await next.close();
+  }
+  await first.close();
+  const heir = await browser.newPage();
+  await heir.goto(new URL(`/?conversation=${loft}`, url).href);
+  await heir.getByText("What you had typed before is here again.").waitFor();
+  await browser.unroute(isSave);
+  await until("it is saved", async () => (await asset(loft)).content === "# The Loft\n\nIt is dry. Swallows nest in it.\n");
 
   // A browser that keeps nothing for pages.
   const closed = await open({ tolerate: [/404/] });

@@ -82,7 +82,7 @@ function Conversation({ id, onOpen }: { id: string; onOpen: (id: string) => void
         <Tabs.Trigger value="scribe">{texts.scribe}</Tabs.Trigger>
       </Tabs.List>
       <Tabs.Content {...panel("chat")}>
-        <ChatPanel conversationId={id} chat={chat} />
+        <ChatPanel conversationId={id} chat={chat} isKnown={(scribe.live.status?.messageCount ?? 0) > 0} />
       </Tabs.Content>
       <Tabs.Content {...panel("scribe")}>
         <ScribePanel conversationId={id} scribe={scribe} messages={chat.messages} onOpen={onOpen} />

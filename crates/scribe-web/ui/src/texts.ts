@@ -24,6 +24,7 @@ export const texts = {
   assistant: "Assistant",
   thinking: "The answer is on its way",
   emptyChat: "Nothing was said yet.",
+  emptyHere: "What was said is kept in the browser it was said in. You can go on here.",
   answerStopped: "Stopped. A half answer is not written down.",
   answerBroke: "The answer broke off. Ask again; a half answer is not written down.",
   noAnswer: "No answer came. Ask again; a question alone is not written down.",

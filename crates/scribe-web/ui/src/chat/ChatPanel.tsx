@@ -80,7 +80,16 @@ function Composer({
   );
 }
 
-export function ChatPanel({ conversationId, chat }: { conversationId: string; chat: Chat }) {
+export function ChatPanel({
+  conversationId,
+  chat,
+  isKnown,
+}: {
+  conversationId: string;
+  chat: Chat;
+  /** Whether turns of it were written down, wherever it was talked in. */
+  isKnown: boolean;
+}) {
   const { messages, answering, error } = chat;
   const [editing, setEditing] = useState(false);
   const list = useRef<HTMLOListElement>(null);
@@ -121,7 +130,7 @@ export function ChatPanel({ conversationId, chat }: { conversationId: string; ch
   return (
     <section className="panel chat" aria-label={texts.chat}>
       <ol className="messages" ref={list} onScroll={scrolled} tabIndex={0} aria-label={texts.chat}>
-        {messages.length === 0 && !busy && <li className="hint empty">{texts.emptyChat}</li>}
+        {messages.length === 0 && !busy && <li className="hint empty">{isKnown ? texts.emptyHere : texts.emptyChat}</li>}
         {messages.map((message, at) =>
           editing && at === lastQuestion ? (
             <li key={message.id} className="message user">

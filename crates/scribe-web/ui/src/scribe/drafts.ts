@@ -5,7 +5,8 @@
 
 import { ChangeSet } from "@codemirror/state";
 
-import { shared, tab } from "../parts/storage";
+import { shared } from "../parts/storage";
+import { thisTab } from "../parts/tab";
 import type { Ranges } from "./own";
 
 /** What was typed, with what it was typed into. */
@@ -42,18 +43,8 @@ interface Kept {
 
 const PREFIX = "scribe.unsaved.";
 const SHOWN = ".shown";
-/** A tab that has kept nothing for so long is not typing now. */
+/** Where a browser does not tell which tabs are open: one that has kept nothing for so long is not typing now. */
 const QUIET = 5_000;
-
-/** This tab, as long as it is open; a reload is the same one. */
-function tabName(): string {
-  let name = tab.get("scribe.tab");
-  if (!name) {
-    name = crypto.randomUUID();
-    tab.set("scribe.tab", name);
-  }
-  return name;
-}
 
 function remove(key: string): void {
   shared.remove(key);
@@ -81,7 +72,7 @@ export class Drafts {
   private keptShown: string | undefined;
 
   constructor(private readonly assetId: string) {
-    this.key = `${PREFIX}${assetId}.${tabName()}`;
+    this.key = `${PREFIX}${assetId}.${thisTab}`;
   }
 
   keep({ etag, shown, own, sent, since }: Unsaved): void {
@@ -103,14 +94,14 @@ export class Drafts {
   }
 
   /** Takes what this tab had kept, or one that is closed. */
-  take(): Unsaved | undefined {
+  take(open: ReadonlySet<string> | undefined): Unsaved | undefined {
     const own = read(this.key);
     if (own) return own;
     const prefix = `${PREFIX}${this.assetId}.`;
     const keys = shared.keys(prefix).filter((key) => !key.endsWith(SHOWN));
     for (const key of keys) {
       const unsaved = read(key);
-      if (unsaved && Date.now() - unsaved.at < QUIET) continue;
+      if (open ? open.has(key.slice(prefix.length)) : unsaved && Date.now() - unsaved.at < QUIET) continue;
       remove(key);
       if (unsaved) {
         this.keep(unsaved);

@@ -124,9 +124,10 @@ export class SyncedDocument {
     asset: MediaAsset,
     etag: string,
     private readonly listener: SyncListener,
+    openTabs?: ReadonlySet<string>,
   ) {
     this.drafts = new Drafts(assetId);
-    const kept = this.drafts.take();
+    const kept = this.drafts.take(openTabs);
     this.shown = kept?.shown ?? lines(asset.content);
     const shown = Text.of(this.shown.split("\n"));
     this.versions = [{ etag: kept?.etag ?? etag, text: this.shown, hidden: ChangeSet.empty(shown.length) }];

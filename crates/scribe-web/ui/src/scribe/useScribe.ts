@@ -3,6 +3,7 @@ import { useCallback, useEffect, useReducer, useRef, useState } from "react";
 import { api, ask, Failure, type MediaAsset, type MergeView } from "../api/client";
 import { type Connection, follow, type ScribeEvent } from "../api/events";
 import { shared } from "../parts/storage";
+import { openTabs } from "../parts/tab";
 import { texts } from "../texts";
 import { connected, hear, type Live, nothing } from "./live";
 import type { SaveState, SyncedDocument } from "./sync";
@@ -103,13 +104,10 @@ export function useScribe(conversationId: string, isNew: boolean): Scribe {
         ask(api.GET("/api/media-assets/{id}", { params: { path: { id: assetId } }, cache: "no-store" })),
         import("./sync"),
       ]);
+      const tabs = await openTabs();
       if (left) return;
-      const document = new sync.SyncedDocument(assetId, data.asset, response.headers.get("etag") ?? "", {
-        saveState: setSaveState,
-        arrived: setAsset,
-        merged,
-        gone: () => setGone(true),
-      });
+      const listener = { saveState: setSaveState, arrived: setAsset, merged, gone: () => setGone(true) };
+      const document = new sync.SyncedDocument(assetId, data.asset, response.headers.get("etag") ?? "", listener, tabs);
       opened.current = document;
       setAsset(data.asset);
       setSync(document);
