@@ -2,6 +2,7 @@
 // connections that go and pages that are read anew, while the scribe writes. The page's engine runs as it is, without a
 // browser, so that there is room for many. Tells which of their words are missing, torn or doubled at the end.
 
+import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -85,7 +86,8 @@ async function engine() {
   const ui = process.env.PAGE_UI;
   const { build } = await import(pathToFileURL(join(ui, "node_modules/vite/dist/node/index.js")).href);
   const outDir = join(process.cwd(), "engine");
-  const parts = `export { SyncedDocument } from "/src/scribe/sync.ts"; export { EditorState } from "@codemirror/state";`;
+  const parts = `export { SyncedDocument } from "/src/scribe/sync.ts"; export { apart } from "/src/scribe/changes.ts";
+    export { ChangeSet, EditorState } from "@codemirror/state";`;
   const entry = join(ui, "src/engine-under-test.ts");
   await build({
     root: ui,
@@ -98,7 +100,21 @@ async function engine() {
   return import(pathToFileURL(join(outDir, "engine.mjs")).href);
 }
 
-const { SyncedDocument, EditorState } = await engine();
+const { SyncedDocument, ChangeSet, EditorState, apart } = await engine();
+
+// Ann and bob write in one place of a line, at once. Whichever page puts both together, even one that was read anew and
+// does not know whose words stand there, comes to the same text.
+for (const [line, ann, bob, both] of [
+  ["Here bob wrote", " And ann sang.", " bread.", undefined],
+  ["Here bob wro", " And ann sang.", "te bread.", "Here bob wrote bread. And ann sang."],
+  ["Here bob wrote ", " And ann sang.", "bread.", "Here bob wrote bread. And ann sang."],
+  ["Here bob wrote", "\n\nAnn sang.", " bread.", "Here bob wrote bread.\n\nAnn sang."],
+]) {
+  const put = (insert) => ChangeSet.of({ from: line.length, insert }, line.length);
+  const seen = (mine, theirs) => apart(put(mine), put(theirs), line, []).theirs.apply(put(mine).apply(EditorState.create({ doc: line }).doc)).toString();
+  if (both === undefined) assert.deepEqual([seen(ann, bob), seen(bob, ann)], [line + ann + bob, line + bob + ann], "what is typed here is seen first");
+  else assert.deepEqual([seen(ann, bob), seen(bob, ann)], [both, both]);
+}
 
 /** What the engine uses of an editor: its state, and that it has the focus. */
 class Editor {

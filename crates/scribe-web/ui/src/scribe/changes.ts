@@ -72,8 +72,8 @@ function past(local: ChangeSet, theirs: ChangeSet, isLocalFirst: boolean): { loc
 function crossed(local: ChangeSet, theirs: ChangeSet, before: string, own: Ranges): { local: ChangeSet; theirs: ChangeSet } {
   const [mine, others] = [listed(local), listed(theirs)];
   const isFirst = (change: Change) => {
-    const beside = isPut(change) && mine.some((one) => isPut(one) && one.from === change.from);
-    return beside && standsFirst(change, before, own);
+    const beside = isPut(change) ? mine.find((one) => isPut(one) && one.from === change.from) : undefined;
+    return beside !== undefined && standsFirst(change, beside, before, own);
   };
   const inFront = ChangeSet.of(others.filter(isFirst), before.length);
   const behind = ChangeSet.of(
@@ -86,11 +86,13 @@ function crossed(local: ChangeSet, theirs: ChangeSet, before: string, own: Range
 }
 
 /** Whether what others put in where this person did stands in front of it. Else what was typed here is what is seen first. */
-function standsFirst(theirs: Change, before: string, own: Ranges): boolean {
+function standsFirst(theirs: Change, mine: Change, before: string, own: Ranges): boolean {
   const place = theirs.from;
   if (own.some(({ to }) => to === place)) return false;
-  // Their letters belong to the word before, or what is typed here belongs to what this person wrote behind it.
-  return (/\S/.test(before.slice(place - 1, place)) && /\S/.test(first(theirs))) || own.some(({ from }) => from === place);
+  // Their letters belong to the word before, or to the space before it where a new one is begun here; or what is typed
+  // here belongs to what this person wrote behind it.
+  const goesOn = /\S/.test(first(theirs)) && (/\S/.test(before.slice(place - 1, place)) || /\s/.test(first(mine)));
+  return goesOn || own.some(({ from }) => from === place);
 }
 
 /** Whether two changes of one text are of the same words. That both take something away is no dispute. */

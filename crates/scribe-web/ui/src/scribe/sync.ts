@@ -82,7 +82,7 @@ const MOST_VERSIONS = 20;
 /** The server knows a save for one that it has done at least so long, in milliseconds. */
 const LONGEST_MEMORY = 20_000;
 /** Whose saves are overtaken so often in a row lets the server put the texts together. */
-const MOST_REFUSED = 3;
+const MOST_REFUSED = 8;
 /** What has not come by then does not come. */
 const LONGEST_ANSWER = 30_000;
 
