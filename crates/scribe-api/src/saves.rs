@@ -95,7 +95,7 @@ struct SuggestionMade {
     markdown: String,
     /// The turn that wrote it, as `conversationId/messageId`.
     turn: Option<String>,
-    /// The person who wrote it, where that is known.
+    /// The person who wrote it, where that is known. Who took a block out that another one was changing is not.
     person: Option<String>,
 }
 

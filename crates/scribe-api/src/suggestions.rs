@@ -46,7 +46,7 @@ struct SuggestionAnswer {
     markdown: String,
     /// The turn that wrote it, as `conversationId/messageId`.
     turn: Option<String>,
-    /// The person who wrote it, where that is known.
+    /// The person who wrote it, where that is known. Who took a block out that another one was changing is not.
     person: Option<String>,
     /// The block as it is now; null where it was removed, and for an insert.
     current: Option<CurrentBlock>,

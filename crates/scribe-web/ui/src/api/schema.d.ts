@@ -950,7 +950,7 @@ export interface components {
             id: string;
             /** @description What is suggested; empty for a delete. */
             markdown: string;
-            /** @description The person who wrote it, where that is known. */
+            /** @description The person who wrote it, where that is known. Who took a block out that another one was changing is not. */
             person?: string | null;
             /** @description Whether the block has changed since this was suggested. To accept it all the same, send the block's hash. */
             stale: boolean;
@@ -968,7 +968,7 @@ export interface components {
             block: string;
             id: string;
             markdown: string;
-            /** @description The person who wrote it, where that is known. */
+            /** @description The person who wrote it, where that is known. Who took a block out that another one was changing is not. */
             person?: string | null;
             /** @description The turn that wrote it, as `conversationId/messageId`. */
             turn?: string | null;
