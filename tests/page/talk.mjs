@@ -1,20 +1,21 @@
 // The chat by keyboard alone: an answer that is stopped, one that breaks off, one that is asked for again, a question in
-// other words; then the document's title, style, copy and download.
+// other words; then the document's title, style, copy and download. At last what a hasty person does with a mouse.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 
-import { shot, tell, violations, withBrowser } from "./browser.mjs";
+import { shot, tell, url, violations, withBrowser } from "./browser.mjs";
 
 // A chat that says what the script wants, as slowly as it likes. What it was asked is kept.
 const asked = [];
 let speaking;
+let command;
 const server = createServer(async (request, response) => {
   let body = "";
   for await (const piece of request) body += piece;
   asked.push(JSON.parse(body));
-  response.writeHead(200, { "content-type": "text/event-stream" });
+  response.writeHead(200, { "content-type": "text/event-stream", ...(command ? { "x-scribe-command": command } : {}) });
   speaking?.({
     say: (text) => response.write(`data: ${JSON.stringify({ choices: [{ delta: { content: text } }] })}\n\n`),
     end: () => response.end('data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'),
@@ -144,6 +145,48 @@ await withBrowser(async (open) => {
   ]);
   assert.match(download.suggestedFilename(), /\.md$/);
   assert.equal(await readFile(await download.path(), "utf8"), copied);
+
+  // Whoever leaves a dialog is where they came from.
+  await focusOn("Documents");
+  await page.keyboard.press("Enter");
+  await focusOn("Delete: The Lamp of Voss");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Cancel" }).waitFor();
+  const focused = (name) => page.waitForFunction((name) => (document.activeElement.ariaLabel ?? document.activeElement.textContent) === name, name);
+  await focused("Cancel");
+  await page.keyboard.press("Escape");
+  await focused("Delete: The Lamp of Voss");
+  await page.keyboard.press("Escape");
+  await focused("Documents");
+
+  // A double click sends, and does not stop what it sent.
+  await page.getByRole("button", { name: "New conversation" }).click();
+  await messages.getByText("Nothing was said yet.").waitFor();
+  await page.route(/\/api\/agent-lore$/, scripted);
+  await page.getByLabel("Your message").fill("Start the scribe");
+  const conversation = new URL(page.url()).searchParams.get("conversation");
+  again = nextAnswer();
+  const begun = await fetch(new URL("/api/chat/background-doc/start", url), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ conversationId: conversation, title: "The Mill" }),
+  });
+  assert.equal(begun.status, 201, await begun.text());
+  command = "started";
+  await page.getByRole("button", { name: "Send" }).dblclick();
+  answer = await again;
+  answer.say("It is on");
+  await messages.getByText("It is on").waitFor();
+  // What a command has done is seen at once, however long the answer takes.
+  await title.waitFor();
+  assert.equal(await title.inputValue(), "The Mill");
+  // Who goes elsewhere meanwhile finds what was said.
+  await page.getByRole("button", { name: "New conversation" }).click();
+  await answer.left;
+  await page.goBack();
+  await messages.getByText("It is on").waitFor();
+  await messages.getByText("Stopped.").waitFor();
+  await messages.getByText("The scribe is on.").waitFor();
 });
 server.closeAllConnections();
 server.close();

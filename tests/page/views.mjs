@@ -154,7 +154,7 @@ const views = {
   },
   "to be deleted": async (page) => {
     await openShelf(page);
-    await press(page, "Delete");
+    await page.getByRole("button", { name: "Delete: " }).first().click();
     await page.getByRole("button", { name: "Cancel" }).waitFor();
   },
   menu: async (page) => {

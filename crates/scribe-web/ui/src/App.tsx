@@ -60,10 +60,13 @@ function useWide(): boolean {
 
 function Conversation({ id, onOpen }: { id: string; onOpen: (id: string) => void }) {
   const scribe = useScribe(id, begun.has(id));
-  const chat = useChat(id, (command) => {
-    // What was said may have started a scribe by words; and the first turn by itself, where the server is so set.
-    if (scribe.live.connection === "absent" && (command || chat.messages.length < 2)) scribe.lookAgain();
+  const chat = useChat(id, () => {
+    if (scribe.live.connection === "absent") scribe.lookAgain();
   });
+  const title = scribe.asset?.title;
+  useEffect(() => {
+    document.title = title ? `${title} · ${texts.product}` : texts.product;
+  }, [title]);
   const wide = useWide();
   const [tab, setTab] = useState("chat");
   // One tree for both, or what is being written would be gone when the window is made narrower.

@@ -24,6 +24,7 @@ export const texts = {
   assistant: "Assistant",
   thinking: "The answer is on its way",
   emptyChat: "Nothing was said yet.",
+  offlineNoDocument: "The document comes when the server can be reached again, with what you typed and could not save.",
   emptyHere: "What was said is kept in the browser it was said in. You can go on here.",
   answerStopped: "Stopped. A half answer is not written down.",
   answerBroke: "The answer broke off. Ask again; a half answer is not written down.",
@@ -92,6 +93,7 @@ export const texts = {
   saving: "Saving …",
   unsaved: "Not saved yet",
   unsavedOffline: "Kept until you are online",
+  unsavedFull: "Offline, and this browser’s storage is full. Keep this page open.",
   saveFailed: (why: string, again: boolean) =>
     again ? `Not saved: ${why} Your text is kept here and tried again.` : `Not saved: ${why} Your text is kept here.`,
   mergedWithSuggestions: (count: number) =>
@@ -164,6 +166,8 @@ export const texts = {
   noChanges: "Nothing changed in the text.",
   chooseVersion: "Choose a version to see what changed in it.",
 
+  /** A button's words, and what it is for. */
+  named: (what: string, title: string) => `${what}: ${shortened(title, 80)}`,
   shelfTitle: "Documents and conversations",
   shelfEmpty: "No document yet. Start the scribe in a conversation.",
   open: "Open",
@@ -246,5 +250,5 @@ export function span(ms: number): string {
 }
 
 export function clock(when: string): string {
-  return new Date(when).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
+  return new Date(when).toLocaleString("en", { dateStyle: "medium", timeStyle: "medium" });
 }

@@ -190,7 +190,8 @@ export function ChatPanel({
         onSend={chat.send}
       >
         {busy ? (
-          <Button onClick={chat.stop}>{texts.stop}</Button>
+          // A double click on "Send" is not meant for it.
+          <Button onClick={(event) => event.detail < 2 && chat.stop()}>{texts.stop}</Button>
         ) : (
           <Button type="submit" look="strong">
             {texts.send}

@@ -5,13 +5,6 @@ import { createParser } from "eventsource-parser";
 import { credentials, failure, noticeRefusal, offline } from "../api/client";
 import type { ChatMessage } from "./transcript";
 
-export interface Answered {
-  /** Whether it came to its end. */
-  whole: boolean;
-  /** What a command in the question has done. */
-  command: string | undefined;
-}
-
 interface Chunk {
   choices?: { delta?: { content?: string | null }; message?: { content?: string | null }; finish_reason?: string | null }[];
   type?: string;
@@ -19,13 +12,17 @@ interface Chunk {
   error?: unknown;
 }
 
-/** Asks the chat, and tells each piece of its answer. Throws a `Failure` where none comes. */
+/**
+ * Asks the chat; tells what a command in the question has done, and then each piece of the answer. Gives whether the
+ * answer came to its end. Throws a `Failure` where none comes.
+ */
 export async function ask(
   conversationId: string,
   messages: ChatMessage[],
   signal: AbortSignal,
   hear: (piece: string) => void,
-): Promise<Answered> {
+  obey: (command: string) => void,
+): Promise<boolean> {
   let response: Response;
   try {
     response = await fetch("/api/agent-lore", {
@@ -46,12 +43,13 @@ export async function ask(
   if (!response.ok || !response.body) {
     throw failure(await response.json().catch(() => undefined), response.status);
   }
+  if (command) obey(command);
   const kind = (response.headers.get("content-type") ?? "").split(";")[0]!.trim();
   let whole = false;
   if (kind === "application/json") {
     const body = (await response.json()) as Chunk;
     hear(body.choices?.[0]?.message?.content ?? "");
-    return { whole: true, command };
+    return true;
   }
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   const parser = createParser({
@@ -84,7 +82,7 @@ export async function ask(
     }
   } catch (error) {
     if (signal.aborted) throw error;
-    return { whole, command };
+    return whole;
   }
-  return { whole: whole || !isEvents, command };
+  return whole || !isEvents;
 }

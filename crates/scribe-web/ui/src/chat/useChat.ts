@@ -19,11 +19,13 @@ export interface Chat {
 }
 
 /** A conversation's end in this browser. `changed` hears when the scribe may have been switched by words. */
-export function useChat(conversationId: string, changed: (command: string | undefined) => void): Chat {
+export function useChat(conversationId: string, changed: () => void): Chat {
   const [messages, setMessages] = useState(() => load(conversationId));
   const [answering, setAnswering] = useState<string>();
   const [error, setError] = useState<string>();
   const running = useRef<AbortController>(undefined);
+  /** Keeps what has come of an answer, for whoever comes back to the conversation. */
+  const leave = useRef<() => void>(undefined);
   const hearChanged = useRef(changed);
   hearChanged.current = changed;
 
@@ -37,7 +39,13 @@ export function useChat(conversationId: string, changed: (command: string | unde
       }),
     [conversationId],
   );
-  useEffect(() => () => running.current?.abort(), []);
+  useEffect(
+    () => () => {
+      running.current?.abort();
+      leave.current?.();
+    },
+    [],
+  );
 
   const answer = useCallback(
     async (asked: ChatMessage[]) => {
@@ -47,23 +55,32 @@ export function useChat(conversationId: string, changed: (command: string | unde
       setAnswering("");
       setError(undefined);
       let heard = "";
-      const settle = (broken?: ChatMessage["broken"], command?: string) => {
+      let command: string | undefined;
+      const answered = (broken?: ChatMessage["broken"]): ChatMessage[] =>
+        heard === "" && !command ? asked : [...asked, { id: crypto.randomUUID(), role: "assistant", content: heard, broken, command }];
+      const settle = (broken?: ChatMessage["broken"]) => {
         if (running.current !== controller) return;
         running.current = undefined;
+        leave.current = undefined;
         setAnswering(undefined);
-        if (heard !== "" || command) {
-          setMessages([...asked, { id: crypto.randomUUID(), role: "assistant", content: heard, broken, command }]);
-        }
+        setMessages(answered(broken));
       };
+      leave.current = () => store(conversationId, answered("stopped"));
       try {
         // Half answers are shown, and are no part of what the chat is told.
         const told = asked.filter((message) => !message.broken);
-        const { whole, command } = await ask(conversationId, told, controller.signal, (piece) => {
+        const hear = (piece: string) => {
           heard += piece;
           setAnswering(heard);
-        });
-        settle(whole ? undefined : "broke", command);
-        hearChanged.current(command);
+        };
+        const obey = (done: string) => {
+          command = done;
+          hearChanged.current();
+        };
+        const whole = await ask(conversationId, told, controller.signal, hear, obey);
+        settle(whole ? undefined : "broke");
+        // A turn may start a scribe by itself, where the server is so set.
+        hearChanged.current();
       } catch (failed) {
         settle(controller.signal.aborted ? "stopped" : heard ? "broke" : undefined);
         if (!controller.signal.aborted) {

@@ -1,5 +1,5 @@
 import { Dialog } from "radix-ui";
-import type { ComponentPropsWithRef, ReactNode } from "react";
+import { type ComponentPropsWithRef, type ReactNode, useRef } from "react";
 
 import { texts } from "../texts";
 
@@ -33,11 +33,33 @@ export function Modal({
   wide?: boolean;
   children: ReactNode;
 }) {
+  const content = useRef<HTMLDivElement>(null);
+  const opener = useRef<Element>(null);
+  const focusFirst = (event: Event) => {
+    opener.current = document.activeElement;
+    const first = content.current?.querySelector<HTMLElement>("[data-first]");
+    if (!first) return;
+    event.preventDefault();
+    first.focus();
+  };
+  // What opened it may be gone by now: then to the dialog that is still open, if there is one.
+  const giveBack = (event: Event) => {
+    event.preventDefault();
+    const isThere = opener.current?.isConnected && opener.current !== document.body;
+    const next = isThere ? opener.current : document.querySelector(".modal [data-first]");
+    if (next instanceof HTMLElement) next.focus();
+  };
   return (
     <Dialog.Root open={open} onOpenChange={(isOpen) => !isOpen && onClose()}>
       <Dialog.Portal>
         <Dialog.Overlay className="overlay" />
-        <Dialog.Content className={`modal ${wide ? "wide" : ""}`} {...(hint ? {} : { "aria-describedby": undefined })}>
+        <Dialog.Content
+          ref={content}
+          className={`modal ${wide ? "wide" : ""}`}
+          onOpenAutoFocus={focusFirst}
+          onCloseAutoFocus={giveBack}
+          {...(hint ? {} : { "aria-describedby": undefined })}
+        >
           <header className="modal-head">
             <Dialog.Title className="modal-title">{title}</Dialog.Title>
             <Dialog.Close asChild>

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 
 import { api, ask, type ListedDocument, type SummaryView } from "../api/client";
 import { forget, known } from "../chat/transcript";
@@ -23,6 +23,7 @@ export function Shelf({
   const [doomed, setDoomed] = useState<SummaryView>();
   const [error, setError] = useState<string>();
   const [own, setOwn] = useState(known);
+  const filter = useRef<HTMLInputElement>(null);
 
   const failed = useCallback((error: unknown) => setError(error instanceof Error ? error.message : String(error)), []);
   const read = useCallback(
@@ -60,6 +61,8 @@ export function Shelf({
     try {
       await ask(api.DELETE("/api/media-assets/{id}", { params: { path: { id: document.id } } }));
       await read();
+      // Its row had the focus.
+      filter.current?.focus();
     } catch (error) {
       failed(error);
     }
@@ -76,7 +79,7 @@ export function Shelf({
     <Modal title={texts.shelfTitle} open={open} onClose={onClose} wide>
       <label className="field">
         {texts.filter}
-        <input type="search" value={words} onChange={(event) => setWords(event.target.value)} />
+        <input ref={filter} data-first="" type="search" value={words} onChange={(event) => setWords(event.target.value)} />
       </label>
       {error && <Note kind="error">{error}</Note>}
       {documents?.length === 0 && <p className="hint">{texts.shelfEmpty}</p>}
@@ -91,12 +94,14 @@ export function Shelf({
               </div>
               <div className="row">
                 {document.conversation_id && (
-                  <Button look="strong" onClick={() => onOpen(document.conversation_id!)}>
+                  <Button look="strong" aria-label={texts.named(texts.open, document.title)} onClick={() => onOpen(document.conversation_id!)}>
                     {texts.open}
                   </Button>
                 )}
-                <Button onClick={() => void goOn(document)}>{texts.continueConversation}</Button>
-                <Button look="danger" onClick={() => setDoomed(document)}>
+                <Button aria-label={texts.named(texts.continueConversation, document.title)} onClick={() => void goOn(document)}>
+                  {texts.continueConversation}
+                </Button>
+                <Button look="danger" aria-label={texts.named(texts.delete, document.title)} onClick={() => setDoomed(document)}>
                   {texts.delete}
                 </Button>
               </div>
@@ -116,10 +121,11 @@ export function Shelf({
               <li key={id}>
                 <p className="book book-title">{begins}</p>
                 <div className="row">
-                  <Button look="strong" onClick={() => onOpen(id)}>
+                  <Button look="strong" aria-label={texts.named(texts.open, begins)} onClick={() => onOpen(id)}>
                     {texts.open}
                   </Button>
                   <Button
+                    aria-label={texts.named(texts.forget, begins)}
                     onClick={() => {
                       forget(id);
                       setOwn(known());
@@ -137,7 +143,9 @@ export function Shelf({
       {doomed && (
         <Modal open title={texts.deleteTitle(doomed.title)} hint={texts.deleteHint} onClose={() => setDoomed(undefined)}>
           <div className="row end">
-            <Button onClick={() => setDoomed(undefined)}>{texts.cancel}</Button>
+            <Button data-first="" onClick={() => setDoomed(undefined)}>
+              {texts.cancel}
+            </Button>
             <Button look="danger" onClick={() => void remove(doomed)}>
               {texts.delete}
             </Button>
