@@ -35,7 +35,7 @@ const textOf = (page) => editorOf(page).evaluate((element) => element.cmTile.roo
 await withBrowser(async (open) => {
   // Somebody looks at the title while another one changes it: neither the look nor the way out of it undoes that.
   const ferry = await createDocument(url, "The Ferry", "# The Ferry\n\nIt crosses at dawn.\n");
-  const page = await open({ path: `/?conversation=${ferry}`, tolerate: [/404/, /410/, /status of 41[23]/] });
+  const page = await open({ path: `/?conversation=${ferry}`, tolerate: [/404/, /410/, /status of 4(12|13|22)/] });
   const title = page.getByLabel("The document’s title");
   await title.click();
   await put(ferry, () => ({ title: "The Night Ferry" }));
@@ -53,6 +53,22 @@ await withBrowser(async (open) => {
   await put(ferry, () => ({ title: "The Night Ferry" }));
   await page.getByText("Somebody else has called it “The Night Ferry”.").waitFor();
   assert.equal(await title.inputValue(), "The Night Ferry");
+
+  // What nobody sees is no part of a title; one that is refused stays, to be written otherwise.
+  await title.fill("The\u200b Fog\u202e Ferry");
+  await title.press("Enter");
+  await until("it is kept", async () => (await asset(ferry)).title === "The Fog Ferry");
+  const isSave = /\/api\/media-assets\/[^/]+$/;
+  const refuseTitle = (route) => (route.request().method() === "PUT" ? route.fulfill({ status: 422, json: { error: { code: "invalid", message: "title: must be kind" } } }) : route.fallback());
+  await page.route(isSave, refuseTitle);
+  await title.fill("The Damned Ferry");
+  await title.press("Enter");
+  await page.getByText("Not saved: Title: must be kind. Your text is kept here.").waitFor();
+  assert.equal(await title.inputValue(), "The Damned Ferry");
+  await page.unroute(isSave, refuseTitle);
+  await title.fill("The Night Ferry");
+  await title.press("Enter");
+  await until("the kinder one is kept", async () => (await asset(ferry)).title === "The Night Ferry");
 
   // Read anew at once behind a word: the page's last breath saves it, and nobody hears the answer.
   for (const word of ["Lanterns", "Ropes", "Oars"]) {
@@ -134,7 +150,6 @@ await withBrowser(async (open) => {
   const loft = await createDocument(url, "The Loft", "# The Loft\n\nIt is dry.\n");
   const first = await open({ path: `/?conversation=${loft}`, tolerate: [/503/, /404/] });
   const browser = first.context();
-  const isSave = /\/api\/media-assets\/[^/]+$/;
   const refuse = (route) => (route.request().method() === "PUT" ? route.fulfill({ status: 503, json: { error: { code: "x", message: "later" } } }) : route.fallback());
   await browser.route(isSave, refuse);
   await editorOf(first).getByText("It is dry.").click();
@@ -178,6 +193,27 @@ await withBrowser(async (open) => {
   await closed.keyboard.press("End");
   await closed.keyboard.type(" She sings.");
   await until("it is saved all the same", async () => (await asset(lamp)).content.includes("Maren keeps it. She sings."));
+
+  // A browser that has no room left, and no connection: what is typed is said to be nowhere else.
+  const full = await open({ path: `/?conversation=${lamp}`, tolerate: [/404/, /ERR_INTERNET_DISCONNECTED/] });
+  await editorOf(full).getByText("Maren keeps it.").click();
+  await full.evaluate(() => {
+    Storage.prototype.setItem = () => {
+      throw new DOMException("full", "QuotaExceededError");
+    };
+  });
+  await full.context().setOffline(true);
+  await full.keyboard.press("End");
+  await full.keyboard.type(" Loudly.");
+  await full.getByText("Offline, and this browser’s storage is full. Keep this page open.").waitFor();
+  const question = full.waitForEvent("dialog");
+  const closing = full.close({ runBeforeUnload: true });
+  const asked = await question;
+  assert.equal(asked.type(), "beforeunload");
+  await asked.dismiss();
+  await closing;
+  await full.context().setOffline(false);
+  await until("it is saved", async () => (await asset(lamp)).content.includes("Loudly."));
 
   // An address that is none, and one that another program cut.
   const lost = await open({ path: "/?conversation=..%2F..%2Fetc", tolerate: [/404/] });

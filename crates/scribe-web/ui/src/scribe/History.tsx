@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useEffect, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
 
 import { api, ask, type MediaAsset, type VersionView } from "../api/client";
 import { Button, Note } from "../parts/Controls";
@@ -27,6 +27,7 @@ export function History({
   const [versions, setVersions] = useState<VersionView[]>([]);
   const [next, setNext] = useState<string | null>();
   const [chosen, setChosen] = useState<string>();
+  const wanted = useRef<string>(undefined);
   const [compared, setCompared] = useState<{ before: string; after: string }>();
   const [error, setError] = useState<string>();
   const [busy, setBusy] = useState(false);
@@ -65,6 +66,7 @@ export function History({
   );
   const choose = async (version: VersionView) => {
     setChosen(version.versionId);
+    wanted.current = version.versionId;
     setCompared(undefined);
     setError(undefined);
     const at = versions.findIndex((one) => one.versionId === version.versionId);
@@ -74,7 +76,8 @@ export function History({
         content(version.versionId),
         older ? content(older.versionId) : Promise.resolve(""),
       ]);
-      setCompared({ before, after });
+      // Another one may have been chosen since.
+      if (wanted.current === version.versionId) setCompared({ before, after });
     } catch (error) {
       failed(error);
     }

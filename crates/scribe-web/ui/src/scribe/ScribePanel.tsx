@@ -32,7 +32,7 @@ function saveWords(state: SaveState): string {
     case "unsaved":
       return texts.unsaved;
     case "offline":
-      return texts.unsavedOffline;
+      return state.kept ? texts.unsavedOffline : texts.unsavedFull;
     case "failed":
       return texts.saveFailed(state.why, state.again);
   }
@@ -151,6 +151,7 @@ export function ScribePanel({
       {!live.session && live.connection === "absent" && !live.gone && (
         <Start conversationId={conversationId} messages={messages} onStarted={scribe.lookAgain} />
       )}
+      {!asset && live.connection === "lost" && <p className="hint">{texts.offlineNoDocument}</p>}
       {assetId && live.gone && (
         <Note kind="error">
           {asset ? texts.deletedHint : texts.deletedBefore} <Button onClick={() => void bringBack()}>{texts.bringBack}</Button>

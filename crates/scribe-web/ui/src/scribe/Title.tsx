@@ -5,6 +5,9 @@ import { texts } from "../texts";
 /** Who has named the document so recently, in milliseconds, is told when another one names it. */
 const RECENT = 30_000;
 
+/** What the server does not take in a title. Others paste it and don't see it. */
+const UNSEEN = /[\p{Cc}\u200b\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+
 /** The document's title, to be written over. What was written stays until the server has it, or says that it will not. */
 export function Title({
   title,
@@ -23,6 +26,7 @@ export function Title({
   const [text, setText] = useState(title);
   const [wanted, setWanted] = useState<string>();
   const begun = useRef<string>(undefined);
+  const isRefused = useRef(false);
   /** What the document was called before. */
   const before = useRef(title);
   const named = useRef({ title: "", at: 0 });
@@ -31,15 +35,19 @@ export function Title({
     if (before.current !== title && others) onTold(texts.renamed(title));
     before.current = title;
     if (wanted === title) setWanted(undefined);
-    else if (wanted === undefined && begun.current === undefined) setText(title);
+    else if (wanted === undefined && begun.current === undefined && !isRefused.current) setText(title);
   }, [title, wanted]);
   useEffect(() => {
-    if (refused) setWanted(undefined);
-  }, [refused]);
+    if (!refused || wanted === undefined) return;
+    // It stays, to be written otherwise.
+    isRefused.current = true;
+    setWanted(undefined);
+  }, [refused, wanted]);
   const done = () => {
     const first = begun.current;
     begun.current = undefined;
-    const changed = text.trim();
+    const changed = text.replace(UNSEEN, "").trim();
+    isRefused.current = false;
     // Who only looked at it has not named it, whatever others called it meanwhile.
     if (changed === "" || changed === first) {
       setText(wanted ?? title);
@@ -55,6 +63,7 @@ export function Title({
     <input
       className="title"
       aria-label={texts.title}
+      title={text}
       value={text}
       maxLength={200}
       readOnly={isReadOnly}

@@ -75,17 +75,18 @@ export class Drafts {
     this.key = `${PREFIX}${assetId}.${thisTab}`;
   }
 
-  keep({ etag, shown, own, sent, since }: Unsaved): void {
+  /** Answers whether it outlasts the page. */
+  keep({ etag, shown, own, sent, since }: Unsaved): boolean {
     const unheard = sent && { ...sent, changes: sent.changes.toJSON() as unknown };
     const kept: Kept = { etag, own, sent: unheard, since: since.toJSON(), at: Date.now() };
     if (this.keptShown !== shown) {
       // Changes beside another text than their own would be taken for what they are not.
       shared.remove(this.key);
       // Where there is no room for both the text is still in the editor, and is saved to the server in a second.
-      if (!shared.set(this.key + SHOWN, shown)) return;
+      if (!shared.set(this.key + SHOWN, shown)) return false;
       this.keptShown = shown;
     }
-    shared.set(this.key, JSON.stringify(kept));
+    return shared.set(this.key, JSON.stringify(kept));
   }
 
   forget(): void {

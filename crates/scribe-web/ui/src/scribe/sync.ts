@@ -25,7 +25,7 @@ export type SaveState =
   | { kind: "saved" }
   | { kind: "unsaved" }
   | { kind: "saving" }
-  | { kind: "offline" }
+  | { kind: "offline"; kept: boolean }
   | { kind: "failed"; why: string; again: boolean };
 
 /** A version of the server's. */
@@ -110,6 +110,8 @@ export class SyncedDocument {
   private busy = false;
   private wanted = { save: false, read: false };
   private retry = FIRST_RETRY;
+  /** Whether what is not saved outlasts the page. */
+  private kept = true;
   /** How often in a row somebody was faster. */
   private refused = 0;
   private stopped = false;
@@ -222,6 +224,11 @@ export class SyncedDocument {
     return !this.local.empty;
   }
 
+  /** Whether something is not saved that would go with the page. */
+  get wouldBeLost(): boolean {
+    return this.hasUnsaved && !this.kept;
+  }
+
   get editor(): EditorView | undefined {
     return this.view;
   }
@@ -296,16 +303,17 @@ export class SyncedDocument {
   }
 
   private keep(): void {
+    this.kept = true;
     if (this.local.empty) {
       this.drafts.forget();
     } else if (this.sent) {
       const { base, changes, since, hidden, at, merge } = this.sent;
       const own = after(this.own, base.hidden, false);
-      this.drafts.keep({ etag: base.etag, shown: base.text, own, sent: { changes, at, merge }, since: since.map(hidden, true) });
+      this.kept = this.drafts.keep({ etag: base.etag, shown: base.text, own, sent: { changes, at, merge }, since: since.map(hidden, true) });
     } else {
       const { base, changes } = this.proposal();
       const own = after(this.own, base.hidden, false);
-      this.drafts.keep({ etag: base.etag, shown: base.text, own, sent: undefined, since: changes });
+      this.kept = this.drafts.keep({ etag: base.etag, shown: base.text, own, sent: undefined, since: changes });
     }
   }
 
@@ -342,7 +350,7 @@ export class SyncedDocument {
     if (owed) {
       this.keep();
       const why = known?.message ?? String(error);
-      this.listener.saveState(known?.isOffline ? { kind: "offline" } : { kind: "failed", why, again });
+      this.listener.saveState(known?.isOffline ? { kind: "offline", kept: this.kept } : { kind: "failed", why, again });
     }
     if (known?.status === 404) {
       this.listener.gone();

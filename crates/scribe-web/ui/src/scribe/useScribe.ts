@@ -145,9 +145,12 @@ export function useScribe(conversationId: string, isNew: boolean): Scribe {
       if (document.visibilityState === "hidden") opened.current?.saveNow();
       else hurry();
     };
+    const hold = (event: BeforeUnloadEvent) => opened.current?.wouldBeLost && event.preventDefault();
     window.addEventListener("online", hurry);
+    window.addEventListener("beforeunload", hold);
     document.addEventListener("visibilitychange", leave);
     return () => {
+      window.removeEventListener("beforeunload", hold);
       window.removeEventListener("online", hurry);
       document.removeEventListener("visibilitychange", leave);
     };
