@@ -133,6 +133,9 @@ await withBrowser(async (open) => {
   // Somebody cuts a paragraph out while another one changes it: it stays, and that it goes is suggested to both.
   const mill = await createDocument(url, "The Mill", "# The Mill\n\nIt grinds rye.\n\nIt stands on a hill.\n");
   const typist = await open({ path: `/?conversation=${mill}`, tolerate: [/404/, /412/] });
+  const reader = await open({ path: `/?conversation=${mill}`, tolerate: [/404/] });
+  await Promise.all([reader.waitForResponse(/\/suggestions$/), reader.reload()]);
+  await editorOf(reader).getByText("It grinds rye.").waitFor();
   await editorOf(typist).getByText("It grinds rye.").click();
   await typist.keyboard.press("End");
   await typist.keyboard.type(" And oats.");
@@ -140,6 +143,7 @@ await withBrowser(async (open) => {
   const removal = editorOf(typist).getByRole("group", { name: "Suggestion" });
   await removal.getByText("Somebody suggests to take this out:").waitFor();
   await typist.getByText("Your text stands. Others wrote there too: see the suggestion.").waitFor();
+  await reader.getByText("There is a new suggestion beside the text.").waitFor();
   await put(mill, (content) => ({ content: `${content}\nIt grinds rye.\n` }));
   await editorOf(typist).getByText("It grinds rye.", { exact: true }).waitFor();
   await removal.getByRole("button", { name: "Accept" }).click();

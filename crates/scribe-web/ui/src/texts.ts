@@ -133,6 +133,7 @@ export const texts = {
   dismiss: "Leave out",
   noReason: "no reason is known",
 
+  newSuggestion: "There is a new suggestion beside the text.",
   suggestions: "Suggestions",
   suggestion: "Suggestion",
   showInText: "Show in the text",

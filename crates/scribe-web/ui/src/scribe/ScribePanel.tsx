@@ -223,6 +223,8 @@ export function ScribePanel({
             suggestions={suggestions}
             setSuggestions={setSuggestions}
             hosts={hosts}
+            // What a save of this page's came to says more.
+            onNew={() => notice ?? scribe.tell(texts.newSuggestion)}
             onDecided={decided}
             onClosed={focus}
             onError={scribe.fail}

@@ -1,4 +1,4 @@
-import { type Dispatch, lazy, type SetStateAction, Suspense, useCallback, useEffect, useState } from "react";
+import { type Dispatch, lazy, type SetStateAction, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 
 import { api, ask, type MediaAsset, type Suggestion } from "../api/client";
@@ -16,6 +16,7 @@ export function Suggestions({
   suggestions,
   setSuggestions,
   hosts,
+  onNew,
   onDecided,
   onClosed,
   onError,
@@ -27,6 +28,8 @@ export function Suggestions({
   setSuggestions: Dispatch<SetStateAction<Suggestion[]>>;
   /** Where they stand in the text; below it are the others. */
   hosts: ReadonlyMap<string, HTMLElement>;
+  /** There is one that was not there before. */
+  onNew: () => void;
   onDecided: (asset: MediaAsset, etag: string) => void;
   /** The comparison is over. */
   onClosed: () => void;
@@ -35,10 +38,16 @@ export function Suggestions({
   const [compared, setCompared] = useState<Suggestion>();
   const [deciding, setDeciding] = useState<string>();
 
+  const known = useRef<ReadonlySet<string>>(undefined);
+  const hearNew = useRef(onNew);
+  hearNew.current = onNew;
   const read = useCallback(async () => {
     const path = { id: assetId };
     const { data } = await ask(api.GET("/api/media-assets/{id}/suggestions", { params: { path } }));
+    const before = known.current;
+    known.current = new Set(data.suggestions.map(({ id }) => id));
     setSuggestions(data.suggestions);
+    if (before && data.suggestions.some(({ id }) => !before.has(id))) hearNew.current();
   }, [assetId, setSuggestions]);
   useEffect(() => {
     // The next version tries again.
