@@ -78,6 +78,24 @@ async fn an_answer_split_at_any_byte_comes_through_piece_by_piece() {
     }
 }
 
+/// Or the next question of a client that does not wait for the end of the bytes could be recorded before this one.
+#[tokio::test]
+async fn a_turn_is_recorded_when_its_answer_says_that_it_is_done() {
+    let bench = Bench::new().await;
+    let dictation = bench.chat.dictate();
+    let mut answering = bench.ask(LORE, &asks("Who?"), &named("done")).await;
+    let (stream, _) = small();
+    dictation.say(&stream);
+    assert_eq!(answering.piece().await.unwrap().unwrap(), stream.as_bytes());
+    assert_eq!(bench.turn("done").await.state, TriggerState::Pending);
+    // What comes all the same comes through, and changes nothing.
+    dictation.say(": bye\n\n");
+    assert_eq!(answering.piece().await.unwrap().unwrap(), ": bye\n\n".as_bytes());
+    dictation.cut();
+    assert_eq!(answering.rest().await, (vec![], false));
+    assert_eq!(bench.turn("done").await.state, TriggerState::Pending);
+}
+
 #[tokio::test]
 async fn every_form_comes_through_unchanged_and_is_understood() {
     let bench = Bench::new().await;

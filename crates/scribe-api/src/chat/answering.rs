@@ -108,6 +108,7 @@ fn respond(mut answer: Answer, asking: Asking, open: &OpenChats, place: StreamPl
                     following: asking.following,
                     cut: Box::pin(open.cut()),
                     until: Instant::now() + place.longest(),
+                    recording: None,
                     ending: None,
                 })
             } else {
@@ -143,6 +144,8 @@ struct Followed {
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     /// When it is taken away, whoever reads it.
     until: Instant,
+    /// The turn is being recorded: its answer has told that nothing follows.
+    recording: Option<(JoinHandle<()>, Duration)>,
     /// The wait for the turn to be recorded.
     ending: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
@@ -175,6 +178,10 @@ impl Stream for Followed {
                 Some(Ok(bytes)) => {
                     if let Some(reader) = &mut self.reader {
                         reader.push(&bytes);
+                        // Before anybody hears of it, or the next turn of a hasty client might be recorded first.
+                        if reader.is_done() {
+                            self.recording = self.conclude(AnswerReader::ended);
+                        }
                     }
                     return Poll::Ready(Some(Ok(bytes)));
                 }
@@ -187,7 +194,8 @@ impl Stream for Followed {
                     return Poll::Ready(Some(Err(error)));
                 }
                 None => {
-                    let Some((recording, wait)) = self.conclude(AnswerReader::ended) else {
+                    let begun = self.recording.take();
+                    let Some((recording, wait)) = begun.or_else(|| self.conclude(AnswerReader::ended)) else {
                         return Poll::Ready(None);
                     };
                     self.ending = Some(Box::pin(async move {

@@ -181,10 +181,11 @@ impl AnswerReader {
         }
     }
 
-    /// Whether the answer has told that it is whole, so that nothing of importance can follow.
+    /// Whether the answer has told that nothing follows: many clients ask the next question then, without waiting for
+    /// the end of its bytes.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.so_far.ended || self.remaining == Some(0)
+    pub fn is_done(&self) -> bool {
+        self.so_far.done
     }
 
     /// What came of it, now that its bytes came to their end.

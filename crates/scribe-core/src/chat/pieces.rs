@@ -28,6 +28,8 @@ pub(super) struct SoFar {
     too_long: bool,
     /// It told that it is whole.
     pub(super) ended: bool,
+    /// It told that nothing follows.
+    pub(super) done: bool,
     /// It told that it will not become whole.
     failed: Option<Incompletion>,
     /// `OpenAI`: a tool is called, so another request will follow.
@@ -118,6 +120,7 @@ impl SoFar {
         let data = data.trim();
         if data == DONE {
             self.ended = true;
+            self.done = true;
             return;
         }
         let Ok(piece) = serde_json::from_str::<Piece<'_>>(data) else {
