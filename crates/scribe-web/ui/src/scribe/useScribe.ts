@@ -31,7 +31,7 @@ export interface Scribe {
   notice: string | undefined;
   error: string | undefined;
   tell(notice: string | undefined): void;
-  /** Something that the person wanted was not done; nothing ends that. */
+  /** Something that the person wanted was not done; `undefined` takes the message away. */
   fail(error: unknown): void;
   /** Looks whether there is a scribe by now. */
   lookAgain(): void;
